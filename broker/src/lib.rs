@@ -1,0 +1,13 @@
+//! Tidemark: a replicated log in Kafka's model, on etcd's coordination, with HTTP at the door.
+//!
+//! The folders are the floors of the house, from the ground up; each imports only those above it in this list, and
+//! siblings on one floor do not know each other (held by `tests/tidy.rs`):
+//!
+//! - [`types`]: ids, offsets, epochs, the record of a partition
+//! - [`clock`]: the only reader of the time
+//!
+//! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
+//! other.
+
+pub mod types;
+pub mod clock;
