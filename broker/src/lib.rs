@@ -5,9 +5,11 @@
 //!
 //! - [`types`]: ids, offsets, epochs, the record of a partition
 //! - [`clock`]: the only reader of the time
+//! - [`metrics`]: every metric in one list
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
 
 pub mod types;
 pub mod clock;
+pub mod metrics;
