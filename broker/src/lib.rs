@@ -6,6 +6,7 @@
 //! - [`types`]: ids, offsets, epochs, the record of a partition
 //! - [`clock`]: the only reader of the time
 //! - [`metrics`]: every metric in one list
+//! - [`storage`]: the files of one partition
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -13,3 +14,4 @@
 pub mod types;
 pub mod clock;
 pub mod metrics;
+pub mod storage;
