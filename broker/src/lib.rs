@@ -6,6 +6,8 @@
 //! - [`types`]: ids, offsets, epochs, the record of a partition
 //! - [`clock`]: the only reader of the time
 //! - [`metrics`]: every metric in one list
+//! - [`record`]: record batches over bytes: read, check, build
+//! - [`wire`]: Kafka's frames and messages in structs of our own
 //! - [`storage`]: the files of one partition
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
@@ -14,4 +16,6 @@
 pub mod types;
 pub mod clock;
 pub mod metrics;
+pub mod record;
+pub mod wire;
 pub mod storage;

@@ -1,0 +1,53 @@
+//! Kafka's frames and messages, in plain structs of our own that no version number enters. Pure.
+//!
+//! The codec crate (`kafka-wire`) is wrapped here and seen nowhere else. One frame is a 4-byte length, a header, a body;
+//! which fields they have depends on the request's key and version, and that is dealt with here and forgotten.
+//!
+//! Between brokers the same protocol is spoken, with two facts more, in tagged field [`PRIVATE_TAG`] that Kafka's own
+//! clients skip: the offset at which a forwarded produce is expected to land, and what exactly became of it.
+//!
+//! It does not read sockets, and does not look inside record batches.
+//!
+//! *Invariant:* decoding is total: any bytes give a message or an error, with memory in proportion to the bytes.
+//! *Invariant:* record bytes are never copied, neither in nor out.
+
+mod api_versions;
+mod epochs;
+mod error;
+mod error_code;
+mod fetch;
+mod frame;
+mod header;
+mod list_offsets;
+mod metadata;
+mod produce;
+mod request;
+mod response;
+
+pub use api_versions::{ApiVersionRange, ApiVersionsResponse, supported_apis};
+pub use epochs::{
+    EpochEndPartition, EpochEndTopic, EpochPartition, EpochTopic, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
+};
+pub use error::WireError;
+pub use error_code::ErrorCode;
+pub use fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
+};
+pub use frame::{
+    FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
+    decode_request, decode_response, encode_request, encode_response,
+};
+pub use header::{ApiKey, RequestHeader, WireLimits};
+pub use list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition, ListedTopic,
+};
+pub use metadata::{
+    MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, MetadataTopicRequest,
+};
+pub use produce::{
+    PRIVATE_TAG, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
+    ProducedTopic,
+};
+pub use request::Request;
+pub use response::Response;
