@@ -1,0 +1,42 @@
+# A menu: `make` alone prints it. The work is done by scripts/.
+
+CLUSTER := scripts/cluster.sh
+DATA    := .data/main
+
+.DEFAULT_GOAL := help
+.PHONY: help run start stop status clean-data demo build check test bench
+
+help: ## print this menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+run: ## install what is missing, build, run one etcd and three brokers until Ctrl-C
+	@scripts/run.sh --data-dir $(DATA)
+
+start: ## the same in the background
+	@scripts/run.sh --background --data-dir $(DATA)
+
+stop: ## stop what runs in the background; the data stays
+	@$(CLUSTER) down --data-dir $(DATA)
+
+status: ## show each process, its ports, and whether it is ready
+	@$(CLUSTER) status --data-dir $(DATA)
+
+clean-data: ## stop, and delete the data of the local cluster
+	@$(CLUSTER) down --data-dir $(DATA)
+	rm -rf $(DATA)
+
+demo: ## send a real file in, kill a broker with -9, read it back, compare; on a cluster of its own
+	@scripts/demo.sh
+
+build: ## build the release program, target/release/tidemark
+	@scripts/install-tools.sh
+	cargo build --release --package tidemark
+
+check: ## format, lints, documentation, tidiness
+	@scripts/check.sh
+
+test: ## all checks and all tests
+	@scripts/test.sh
+
+bench: ## measure against the floor of this machine, and print a table
+	@scripts/bench.sh
