@@ -8,6 +8,7 @@
 //! - [`metrics`]: every metric in one list
 //! - [`record`]: record batches over bytes: read, check, build
 //! - [`wire`]: Kafka's frames and messages in structs of our own
+//! - [`net`]: the only maker of sockets; frames
 //! - [`storage`]: the files of one partition
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
@@ -18,4 +19,5 @@ pub mod clock;
 pub mod metrics;
 pub mod record;
 pub mod wire;
+pub mod net;
 pub mod storage;

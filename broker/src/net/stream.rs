@@ -1,0 +1,98 @@
+//! Sockets: listening and connecting.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpSocket, lookup_host};
+
+pub use tokio::net::{TcpListener, TcpStream};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// Why no connection came about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Somebody answered for that address that nothing listens there.
+    #[error("{address} refuses connections: {reason}")]
+    Refused {
+        /// Who was called.
+        address: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Nobody answered in time.
+    #[error("{address} did not answer within {waited_ms} ms")]
+    TimedOut {
+        /// Who was called.
+        address: String,
+        /// How long it was waited.
+        waited_ms: u128,
+    },
+    /// The call did not get that far: no such name, no route, no file descriptor.
+    #[error("{address} cannot be reached: {reason}")]
+    Failed {
+        /// Who was called.
+        address: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Listens on `address`.
+///
+/// # Errors
+/// What the system said, for instance that the port is taken.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connects to `host` and `port` within `limit`, trying each address that the name has, with small writes sent at once.
+///
+/// # Errors
+/// [`ConnectError::Refused`] only if an address refused and none did anything better.
+pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream, ConnectError> {
+    let address = format!("{host}:{port}");
+    let attempt = async {
+        let mut worst = io::Error::new(ErrorKind::NotFound, "the name has no address");
+        for target in lookup_host((host, port)).await? {
+            match TcpStream::connect(target).await {
+                Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
+                Err(error) => worst = error,
+            }
+        }
+        Err(worst)
+    };
+    match tokio::time::timeout(limit, attempt).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) if is_refusal(&error) => {
+            Err(ConnectError::Refused { address, reason: error.to_string() })
+        }
+        Ok(Err(error)) => Err(ConnectError::Failed { address, reason: error.to_string() }),
+        Err(_) => Err(ConnectError::TimedOut { address, waited_ms: limit.as_millis() }),
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refused_connection_is_told_from_a_missing_name() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let limit = Duration::from_secs(5);
+        assert!(connect("127.0.0.1", port, limit).await.is_ok());
+        drop(listener);
+        assert!(matches!(connect("127.0.0.1", port, limit).await, Err(ConnectError::Refused { .. })));
+        assert!(matches!(connect("no-such-host.invalid", port, limit).await, Err(ConnectError::Failed { .. })));
+    }
+}
