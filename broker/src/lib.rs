@@ -10,6 +10,7 @@
 //! - [`wire`]: Kafka's frames and messages in structs of our own
 //! - [`net`]: the only maker of sockets; frames
 //! - [`storage`]: the files of one partition
+//! - [`replication`]: copies of a partition on several brokers, kept the same
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -21,3 +22,4 @@ pub mod record;
 pub mod wire;
 pub mod net;
 pub mod storage;
+pub mod replication;
