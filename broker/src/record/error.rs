@@ -96,8 +96,13 @@ pub enum RecordError {
     /// Transactions are not supported.
     #[error("transactional batches are not supported")]
     Transactional,
+    /// Only a broker says when a batch was appended.
+    #[error("a producer must not set the timestamp type to log-append time")]
+    LogAppendTime,
     /// Producer id, epoch and sequence do not belong together.
-    #[error("producer id {producer_id}, epoch {producer_epoch} and sequence {base_sequence} do not fit together")]
+    #[error(
+        "producer id {producer_id}, epoch {producer_epoch} and sequence {base_sequence} do not fit together"
+    )]
     BadProducer {
         /// As the header says.
         producer_id: i64,

@@ -21,7 +21,7 @@ const MAGIC_AT: usize = 16;
 pub(super) const CRC_AT: usize = 17;
 /// Where the bytes begin that the CRC covers.
 pub(super) const ATTRIBUTES_AT: usize = 21;
-pub(super) const MAX_TIMESTAMP_AT: usize = 35;
+const MAX_TIMESTAMP_AT: usize = 35;
 
 pub(super) const MAGIC: i8 = 2;
 const CODEC_MASK: i16 = 0x07;
@@ -155,7 +155,8 @@ impl BatchHeader {
     /// The last sequence number that the batch takes; wraps to zero after the greatest `i32`, as in Kafka.
     #[must_use]
     pub fn last_sequence(&self) -> i32 {
-        let last = (i64::from(self.base_sequence) + i64::from(self.sequence_span()) - 1) & i64::from(i32::MAX);
+        let last =
+            (i64::from(self.base_sequence) + i64::from(self.sequence_span()) - 1) & i64::from(i32::MAX);
         i32::try_from(last).expect("masked to 31 bits")
     }
 }
@@ -183,7 +184,15 @@ pub fn stamp_leader(batch: &mut [u8], base_offset: Offset, leader_epoch: LeaderE
 /// Makes `timestamp_ms` the time of all records and computes the CRC anew. `batch` is exactly one whole batch.
 pub fn stamp_log_append_time(batch: &mut [u8], timestamp_ms: i64) {
     assert!(batch.len() >= HEADER_LEN, "only a validated batch is stamped, not {} bytes", batch.len());
-    batch[ATTRIBUTES_AT + 1] |= LOG_APPEND_TIME as u8;
+    let [_, low] = LOG_APPEND_TIME.to_be_bytes();
+    batch[ATTRIBUTES_AT + 1] |= low;
+    stamp_max_timestamp(batch, timestamp_ms);
+}
+
+/// Patches the max timestamp, which some clients get wrong, and computes the CRC anew. `batch` is exactly one whole
+/// batch.
+pub fn stamp_max_timestamp(batch: &mut [u8], timestamp_ms: i64) {
+    assert!(batch.len() >= HEADER_LEN, "only a validated batch is stamped, not {} bytes", batch.len());
     batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&timestamp_ms.to_be_bytes());
     let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
     batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());

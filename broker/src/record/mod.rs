@@ -39,16 +39,22 @@
 mod builder;
 mod compression;
 mod error;
+mod framing;
 mod header;
 mod partitioner;
 mod records;
 mod validate;
+mod varint;
+
+#[cfg(test)]
+mod tests;
 
 pub use builder::{BatchBuilder, HeaderRef, ProducerStamp};
 pub use compression::Compression;
 pub use error::RecordError;
 pub use header::{
-    BatchHeader, HEADER_LEN, MIN_BATCH_LEN, REQUEST_SEQUENCED, next_batch, stamp_leader, stamp_log_append_time,
+    BatchHeader, HEADER_LEN, MIN_BATCH_LEN, REQUEST_SEQUENCED, next_batch, stamp_leader,
+    stamp_log_append_time, stamp_max_timestamp,
 };
 pub use partitioner::{murmur2, partition_for_key};
 pub use records::{Record, records};

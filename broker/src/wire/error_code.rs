@@ -146,7 +146,11 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::UnsupportedVersion, "the version of the request is not supported", false),
     (ErrorCode::TopicAlreadyExists, "the topic exists already", false),
     (ErrorCode::InvalidPartitions, "the number of partitions is not valid", false),
-    (ErrorCode::InvalidReplicationFactor, "the replication factor is not valid or larger than the number of brokers", false),
+    (
+        ErrorCode::InvalidReplicationFactor,
+        "the replication factor is not valid or larger than the number of brokers",
+        false,
+    ),
     (ErrorCode::InvalidReplicaAssignment, "the replica assignment is not valid", false),
     (ErrorCode::InvalidConfig, "the configuration is not valid", false),
     (ErrorCode::NotController, "this broker is not the controller", true),
@@ -162,7 +166,11 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::InvalidFetchSessionEpoch, "the fetch session's epoch is not valid", true),
     (ErrorCode::FencedLeaderEpoch, "the leader epoch is older than the one known here", true),
     (ErrorCode::UnknownLeaderEpoch, "the leader epoch is newer than the one known here", true),
-    (ErrorCode::UnsupportedCompressionType, "the version of the request does not allow the compression codec", false),
+    (
+        ErrorCode::UnsupportedCompressionType,
+        "the version of the request does not allow the compression codec",
+        false,
+    ),
     (ErrorCode::StaleBrokerEpoch, "a newer life of the broker is known", false),
     (ErrorCode::OffsetNotAvailable, "the end offset is not known yet: the leader is new", true),
     (ErrorCode::PreferredLeaderNotAvailable, "the preferred leader is not available", true),
@@ -186,7 +194,11 @@ impl ErrorCode {
     /// The error with this number; one that we do not know is an [`ErrorCode::UnknownServerError`].
     #[must_use]
     pub fn from_code(code: i16) -> Self {
-        CODES.iter().map(|(error, ..)| *error).find(|error| error.code() == code).unwrap_or(Self::UnknownServerError)
+        CODES
+            .iter()
+            .map(|(error, ..)| *error)
+            .find(|error| error.code() == code)
+            .unwrap_or(Self::UnknownServerError)
     }
 
     /// Whether it is no error.

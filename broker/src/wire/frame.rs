@@ -37,7 +37,11 @@ pub fn encode_response(header: &RequestHeader, response: Response) -> Result<Vec
 ///
 /// # Errors
 /// `Malformed` if the request cannot be said in that version.
-pub fn encode_request(correlation_id: i32, client_id: &str, request: Request) -> Result<Vec<Bytes>, WireError> {
+pub fn encode_request(
+    correlation_id: i32,
+    client_id: &str,
+    request: Request,
+) -> Result<Vec<Bytes>, WireError> {
     let _ = (correlation_id, client_id, request);
     unimplemented!("encode_request")
 }

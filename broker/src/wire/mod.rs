@@ -31,23 +31,22 @@ pub use epochs::{
 };
 pub use error::WireError;
 pub use error_code::ErrorCode;
-pub use fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
-};
+pub use fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic};
 pub use frame::{
     FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
     decode_request, decode_response, encode_request, encode_response,
 };
 pub use header::{ApiKey, RequestHeader, WireLimits};
 pub use list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition, ListedTopic,
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition,
+    ListedTopic,
 };
 pub use metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, MetadataTopicRequest,
 };
 pub use produce::{
-    PRIVATE_TAG, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
-    ProducedTopic,
+    PRIVATE_TAG, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic,
+    ProducedPartition, ProducedTopic,
 };
 pub use request::Request;
 pub use response::Response;
