@@ -11,6 +11,7 @@
 //! - [`net`]: the only maker of sockets; frames
 //! - [`storage`]: the files of one partition
 //! - [`replication`]: copies of a partition on several brokers, kept the same
+//! - [`cluster`]: what the brokers agree on through the coordination store
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -23,3 +24,4 @@ pub mod wire;
 pub mod net;
 pub mod storage;
 pub mod replication;
+pub mod cluster;

@@ -81,6 +81,7 @@ metrics! {
         suspects_reported: "Times that this broker reported a peer whose port refused connections",
         watch_restarts: "Times that the watch on the coordination store had to be resumed",
         watch_relists: "Times that the whole prefix had to be listed again",
+        malformed_values: "Values in the coordination store that could not be read and were passed over",
         image_differences: "Differences that the periodic full scan found between the cache and the store",
         lease_losses: "Times that this broker's lease was lost while it ran",
         rejected_overload: "Requests refused because a bound on memory, waiting or connections was reached",

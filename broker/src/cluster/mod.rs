@@ -1,0 +1,46 @@
+//! What the brokers agree on through the coordination store, and how they come to agree.
+//!
+//! Reading order:
+//!
+//! - [`keyspace`]: the catalogue of keys: path, value, who writes, who watches (pure).
+//! - [`values`]: the JSON values that stand at those keys (pure).
+//! - [`topic_config`]: the settings of a topic, parsed and checked (pure).
+//! - [`image`]: one snapshot of all of it, advanced by watch events (pure).
+//! - [`watcher`]: keeps an image up to date and hands it out.
+//! - [`membership`]: one broker's registration and life sign; [`suspects`]: reports of peers that refuse connections.
+//! - [`assignment`], [`election`], [`reconcile`]: which replicas, which leader, which writes (pure).
+//! - [`controller`]: the shell that carries out what `reconcile` says while it holds the controller key.
+//! - [`commands`]: what administrators and partition leaders write, by compare-and-put.
+//!
+//! *Invariant:* a broker acts on the newest record that it has seen, never on what another broker told it: there are
+//! no calls from the controller to the brokers, and no second copy of the truth.
+//! *Invariant:* a partition's record changes by compare-and-put on its mod revision only; nothing here sends a write
+//! again by itself unless the same guard makes the repetition harmless.
+//! *Invariant:* replication is not known here: the two meet in [`crate::types::PartitionState`].
+
+pub mod error;
+pub mod keyspace;
+pub mod values;
+pub mod topic_config;
+pub mod image;
+pub mod watcher;
+pub mod membership;
+pub mod suspects;
+pub mod assignment;
+pub mod election;
+pub mod reconcile;
+pub mod controller;
+pub mod commands;
+
+pub use commands::{
+    CommandOptions, Commands, CreatedTopic, IsrChange, IsrChangeOutcome, TopicPatch, TopicSpec,
+};
+pub use controller::{Controller, ControllerOptions};
+pub use error::ClusterError;
+pub use image::{Image, Topic};
+pub use keyspace::{Key, Keyspace};
+pub use membership::{Membership, MembershipOptions, NewRegistration, Standing, ensure_cluster};
+pub use suspects::{Probe, SuspectOptions, Suspects};
+pub use topic_config::TopicConfig;
+pub use values::{ClusterMeta, HostPort, Live, LiveState, Recovered, Recovery, Registration};
+pub use watcher::{Contact, Watcher, WatcherOptions};
