@@ -12,6 +12,8 @@
 //! - [`storage`]: the files of one partition
 //! - [`replication`]: copies of a partition on several brokers, kept the same
 //! - [`cluster`]: what the brokers agree on through the coordination store
+//! - [`kafka`]: the Kafka door
+//! - [`peer`]: links to the other brokers
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -25,3 +27,5 @@ pub mod net;
 pub mod storage;
 pub mod replication;
 pub mod cluster;
+pub mod kafka;
+pub mod peer;
