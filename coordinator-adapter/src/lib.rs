@@ -1,6 +1,7 @@
 //! What Tidemark asks of a coordination store: etcd's own semantics, and not a word about topics or brokers.
 //!
 //! - [`store`]: the trait: get, list, guarded transactions, watch from a revision, leases.
+//! - [`limits`]: what every store refuses.
 //! - [`session`]: one lease kept alive, that tells when it is lost.
 //! - [`campaign`]: at most one fenced holder of a key.
 //! - [`memory`]: a deterministic multi-version store, for simulation, for tests, and persisted for one-broker mode.
@@ -13,6 +14,7 @@
 
 pub mod store;
 pub mod error;
+pub mod limits;
 pub mod session;
 pub mod campaign;
 pub mod memory;
