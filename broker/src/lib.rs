@@ -12,8 +12,7 @@
 //! - [`storage`]: the files of one partition
 //! - [`replication`]: copies of a partition on several brokers, kept the same
 //! - [`cluster`]: what the brokers agree on through the coordination store
-//! - [`kafka`]: the Kafka door
-//! - [`peer`]: links to the other brokers
+//! - [`service`]: what a broker can do, in its own words
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -27,5 +26,4 @@ pub mod net;
 pub mod storage;
 pub mod replication;
 pub mod cluster;
-pub mod kafka;
-pub mod peer;
+pub mod service;

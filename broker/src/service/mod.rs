@@ -1,0 +1,38 @@
+//! What a broker can do, in its own words: produce, fetch, offsets, topics, describe. No HTTP and no Kafka types.
+//!
+//! The doors translate into the verbs here and translate the answers back; nothing here knows which door asked.
+//! Any broker answers any request: what it does not lead, it sends on to the broker that does ([`Forward`]).
+//!
+//! *Invariant:* a produce is tried again only if it was provably not accepted, or if the log itself would tell a
+//! repeat (a producer's sequence); else the answer says that the outcome is unknown.
+//! *Invariant:* no call outlives its deadline, and nothing waits without one.
+//! *Invariant:* what came from outside is validated here before it reaches a log.
+
+mod options;
+mod errors;
+mod admission;
+mod broker;
+mod forward;
+mod routing;
+mod produce;
+mod remote_produce;
+mod pick;
+mod fetch;
+mod remote_fetch;
+mod fetch_many;
+mod offsets;
+mod topics;
+mod describe;
+mod readiness;
+
+pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
+pub use broker::{Service, ServiceParts};
+pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};
+pub use errors::{AdminError, FetchError, ProduceError};
+pub use fetch::{Fetch, FetchFrom, Fetched};
+pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
+pub use forward::{Forward, ForwardError};
+pub use offsets::{EpochEnd, FoundOffset, OffsetQuery};
+pub use options::ServiceOptions;
+pub use produce::{BatchOrigin, Produce, Produced};
+pub use readiness::{Readiness, Vitals};
