@@ -13,6 +13,8 @@
 //! - [`replication`]: copies of a partition on several brokers, kept the same
 //! - [`cluster`]: what the brokers agree on through the coordination store
 //! - [`service`]: what a broker can do, in its own words
+//! - [`kafka`]: the Kafka door
+//! - [`peer`]: links to the other brokers
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -27,3 +29,5 @@ pub mod storage;
 pub mod replication;
 pub mod cluster;
 pub mod service;
+pub mod kafka;
+pub mod peer;
