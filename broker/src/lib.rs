@@ -13,6 +13,7 @@
 //! - [`replication`]: copies of a partition on several brokers, kept the same
 //! - [`cluster`]: what the brokers agree on through the coordination store
 //! - [`service`]: what a broker can do, in its own words
+//! - [`http`]: the HTTP door
 //! - [`kafka`]: the Kafka door
 //! - [`peer`]: links to the other brokers
 //!
@@ -29,5 +30,6 @@ pub mod storage;
 pub mod replication;
 pub mod cluster;
 pub mod service;
+pub mod http;
 pub mod kafka;
 pub mod peer;

@@ -1,0 +1,43 @@
+//! The bounds of the HTTP door.
+
+/// What `config` may set about the HTTP door.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// How many connections may be open at once.
+    pub connections_max: usize,
+    /// How many headers a request may have.
+    pub headers_max: usize,
+    /// How many bytes a request's headers may have.
+    pub header_bytes_max: usize,
+    /// How long a connection may take to send the head of its next request; so also how long it may be idle.
+    pub idle_timeout_ms: u64,
+    /// How many bytes a request's body may have, and how many once inflated.
+    pub body_bytes_max: usize,
+    /// How long a body may stand still.
+    pub body_stall_ms_max: u64,
+    /// How long a body may take in all.
+    pub body_ms_max: u64,
+    /// How often a stream without records says that it lives.
+    pub heartbeat_ms: u64,
+    /// How long a stream lasts; then its reader resumes.
+    pub stream_ms_max: u64,
+    /// How long requests in flight are waited for when the door closes.
+    pub drain_ms_max: u64,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            headers_max: 100,
+            header_bytes_max: 32 << 10,
+            idle_timeout_ms: 75_000,
+            body_bytes_max: 16 << 20,
+            body_stall_ms_max: 10_000,
+            body_ms_max: 120_000,
+            heartbeat_ms: 10_000,
+            stream_ms_max: 300_000,
+            drain_ms_max: 10_000,
+        }
+    }
+}
