@@ -16,6 +16,8 @@
 //! - [`http`]: the HTTP door
 //! - [`kafka`]: the Kafka door
 //! - [`peer`]: links to the other brokers
+//! - [`config`]: what may be set, gathered from the components that own it
+//! - [`node`]: one process: wires the floors together, drains on shutdown
 //!
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
@@ -33,3 +35,5 @@ pub mod service;
 pub mod http;
 pub mod kafka;
 pub mod peer;
+pub mod config;
+pub mod node;

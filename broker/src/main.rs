@@ -1,1 +1,61 @@
-fn main(){}
+//! The binary: reads the command line, starts the log, hands over to [`tidemark::node`].
+//!
+//! Nothing is decided here. `anyhow` stops here: everything below names its errors.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tidemark::config::{Cli, Command, Config, render_settings};
+use tidemark::node::{self, Coordinator};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "tidemark: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Settings => {
+            std::io::stdout().write_all(render_settings().as_bytes()).context("cannot print")?;
+            Ok(())
+        }
+        Command::Broker(flags) => serve(flags.config()?, Coordinator::Etcd),
+        Command::Dev(flags) => serve(flags.config()?, Coordinator::Embedded),
+    }
+}
+
+fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
+    start_log()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tidemark")
+        .max_blocking_threads(config.node.blocking_threads_max)
+        .build()
+        .context("cannot start the async runtime")?;
+    let outcome = runtime.block_on(node::run(config, coordinator));
+    runtime.shutdown_background();
+    Ok(outcome?)
+}
+
+fn start_log() -> anyhow::Result<()> {
+    let filter = match std::env::var("TIDEMARK_LOG") {
+        Ok(text) => {
+            text.parse::<EnvFilter>().context("TIDEMARK_LOG is no filter; try 'info' or 'tidemark=debug'")?
+        }
+        Err(_) => EnvFilter::new("info"),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match std::env::var("TIDEMARK_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().init(),
+        _ => log.with_ansi(false).init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The newest image becomes roles: which replicas belong here, who leads them, and which may go.
+//!
+//! *Invariant:* local data goes only after the image has not named it for a grace time and a linearizable read has
+//! confirmed that this topic, or this replica, is gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::cluster::{Commands, Image, LiveState, Topic, TopicConfig};
+use crate::replication::Replicas;
+use crate::storage::LogOptions;
+use crate::types::{Incarnation, PartitionEpoch, PartitionRecord, TopicId, TopicPartition};
+
+/// How many replicas change their role at once.
+const CONCURRENT: usize = 8;
+/// How often replicas that are no longer named are looked at, and failed changes of role are tried again.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// What the loop is made of.
+pub(super) struct Duties {
+    pub(super) me: Incarnation,
+    pub(super) images: watch::Receiver<Arc<Image>>,
+    pub(super) replicas: Arc<Replicas>,
+    pub(super) commands: Arc<Commands>,
+    pub(super) refresh: mpsc::Receiver<TopicPartition>,
+    pub(super) clock: Clock,
+    pub(super) delete_grace: Duration,
+    pub(super) producer_id_expiration_ms: i64,
+}
+
+/// What a replica was last told: which record, under which settings.
+type Told = (PartitionEpoch, TopicConfig);
+
+#[derive(Default)]
+struct Progress {
+    told: HashMap<(TopicPartition, TopicId), Told>,
+    unnamed_since: HashMap<(TopicPartition, TopicId), Instant>,
+}
+
+impl Duties {
+    /// Applies the image as it stands, once; for the start, before the broker calls itself active.
+    pub(super) async fn run(mut self, first_done: watch::Sender<bool>, stop: CancellationToken) {
+        let mut progress = Progress::default();
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let image = Arc::clone(&self.images.borrow_and_update());
+            self.converge(&image, &mut progress).await;
+            first_done.send_replace(true);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = self.images.changed() => if changed.is_err() { return },
+                _ = sweep.tick() => self.sweep(&mut progress).await,
+                // A newer record exists than was seen: the watch brings it. Draining keeps the channel from filling.
+                Some(tp) = self.refresh.recv() => tracing::debug!(partition = %tp, "a newer record must exist"),
+            }
+        }
+    }
+
+    async fn converge(&self, image: &Image, progress: &mut Progress) {
+        self.replicas.set_live(active_lives(image));
+        let news: Vec<_> = image
+            .partitions()
+            .filter(|(_, _, record)| record.state.has_replica(self.me.broker))
+            .filter_map(|(tp, topic, record)| {
+                let told = (record.partition_epoch, topic.settings);
+                let key = (tp, topic.id);
+                (progress.told.get(&key) != Some(&told))
+                    .then(|| (key, told, Arc::clone(topic), Arc::clone(record)))
+            })
+            .collect();
+        let outcomes: Vec<_> = futures_util::stream::iter(news)
+            .map(|(key, told, topic, record)| async move {
+                self.tell(&key.0, &topic, &record).await.then_some((key, told))
+            })
+            .buffer_unordered(CONCURRENT)
+            .collect()
+            .await;
+        progress.told.extend(outcomes.into_iter().flatten());
+    }
+
+    async fn tell(&self, tp: &TopicPartition, topic: &Topic, record: &PartitionRecord) -> bool {
+        let options = log_options(&topic.settings, self.producer_id_expiration_ms);
+        match self.replicas.apply(tp, record, options).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(partition = %tp, %error, "the replica cannot take its role; it is tried again");
+                false
+            }
+        }
+    }
+
+    /// Deletes replicas that have not been named for the grace time and, linearizably, do not belong here.
+    async fn sweep(&self, progress: &mut Progress) {
+        let image = Arc::clone(&self.images.borrow());
+        let now = self.clock.now();
+        let mut due = Vec::new();
+        let mut unnamed = HashMap::new();
+        for partition in self.replicas.all() {
+            let key = (partition.tp().clone(), partition.topic_id());
+            if is_named(&image, &key, self.me) {
+                continue;
+            }
+            let since = progress.unnamed_since.get(&key).copied().unwrap_or(now);
+            if now.duration_since(since) >= self.delete_grace {
+                due.push(key.clone());
+            }
+            unnamed.insert(key, since);
+        }
+        progress.unnamed_since = unnamed;
+        for key in due {
+            self.delete_if_proven(&key).await;
+            progress.told.remove(&key);
+        }
+    }
+
+    async fn delete_if_proven(&self, (tp, topic_id): &(TopicPartition, TopicId)) {
+        match self.commands.replica_belongs(tp, *topic_id, self.me.broker).await {
+            Ok(false) => match self.replicas.drop_replica(tp, *topic_id).await {
+                Ok(()) => tracing::info!(partition = %tp, topic_id = %topic_id, "the replica was deleted"),
+                Err(error) => tracing::error!(partition = %tp, %error, "the replica cannot be deleted"),
+            },
+            Ok(true) => {}
+            Err(error) => {
+                tracing::debug!(partition = %tp, %error, "the store cannot say whether the replica may go")
+            }
+        }
+    }
+}
+
+fn is_named(image: &Image, (tp, topic_id): &(TopicPartition, TopicId), me: Incarnation) -> bool {
+    image
+        .partition(tp)
+        .is_some_and(|record| record.state.topic_id == *topic_id && record.state.has_replica(me.broker))
+}
+
+fn active_lives(image: &Image) -> std::collections::BTreeSet<Incarnation> {
+    image
+        .live
+        .iter()
+        .filter(|(_, live)| live.state == LiveState::Active)
+        .map(|(broker, live)| Incarnation { broker: *broker, epoch: live.epoch })
+        .collect()
+}
+
+/// A topic's settings in the words of its log.
+pub(super) fn log_options(settings: &TopicConfig, producer_id_expiration_ms: i64) -> LogOptions {
+    LogOptions {
+        segment_bytes_max: settings.segment_bytes,
+        segment_ms_max: settings.segment_ms,
+        index_interval_bytes: settings.index_interval_bytes,
+        retention_ms: settings.retention_ms,
+        retention_bytes: settings.retention_bytes,
+        batch_bytes_max: settings.max_message_bytes,
+        timestamp_type_log_append: settings.timestamp_log_append,
+        file_delete_delay_ms: settings.file_delete_delay_ms,
+        producer_id_expiration_ms,
+    }
+}

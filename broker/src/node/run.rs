@@ -1,0 +1,279 @@
+//! From the configuration to the last flush, in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coordinator_adapter::Store;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::disk::{DiskState, DiskWatch};
+use super::duties::{Duties, log_options};
+use super::health::Health;
+use super::isr::IsrBridge;
+use super::pending::{KafkaServer, Peers};
+use super::startup::{self, Bound, Joining};
+use super::stop::{self, Reason};
+use super::{Coordinator, NodeError, limits};
+use crate::clock::Clock;
+use crate::cluster::{
+    Commands, Controller, Image, Keyspace, LiveState, Membership, Suspects, TopicConfig, Watcher,
+};
+use crate::config::Config;
+use crate::http::HttpServer;
+use crate::metrics::Metrics;
+use crate::replication::{Replicas, ReplicasParts};
+use crate::service::{Service, ServiceParts, Vitals};
+use crate::storage::DataDir;
+use crate::types::TopicPartition;
+
+/// Reports of dead peers that may wait; more are dropped, since they come again.
+const SUSPECTS_QUEUED_MAX: usize = 64;
+/// Hints of newer records that may wait; more are dropped, since the watch brings the records anyway.
+const REFRESHES_QUEUED_MAX: usize = 256;
+
+/// What every part of the process shares.
+struct Base {
+    config: Config,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    store: Arc<dyn Store>,
+    keyspace: Keyspace,
+    watcher: Watcher,
+    stop: CancellationToken,
+}
+
+/// The replicas, and the channels that come out of them.
+struct Floor {
+    data_dir: Arc<DataDir>,
+    replicas: Arc<Replicas>,
+    peers: Arc<Peers>,
+    isr: Arc<IsrBridge>,
+    suspects: mpsc::Receiver<crate::types::BrokerId>,
+    refresh: mpsc::Receiver<TopicPartition>,
+}
+
+/// Runs one broker until it is asked to stop, then stops it in order.
+///
+/// # Errors
+/// Why it could not start, or had to end.
+pub async fn run(config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
+    let (http, kafka) = startup::bind(&config.broker).await?;
+    let open_files = limits::raise_open_files();
+    let clock = Clock::system();
+    let metrics = Arc::new(Metrics::new());
+    let store = coordinator.open(&config).await?;
+    let keyspace = Keyspace::new(&config.broker.cluster);
+    let meta = startup::cluster_identity(store.as_ref(), &keyspace, &clock).await?;
+    let data_dir = startup::open_data_dir(&config.broker, &meta).await?;
+    let watcher = Watcher::start(
+        Arc::clone(&store),
+        keyspace.clone(),
+        clock.clone(),
+        Arc::clone(&metrics),
+        config.watcher.clone(),
+    );
+    let base = Base { config, clock, metrics, store, keyspace, watcher, stop: CancellationToken::new() };
+    let floor = lay_floor(&base, data_dir);
+    let options = log_options(&TopicConfig::default(), base.config.producer_id_expiration_ms);
+    let summary = floor.replicas.recover(options).await?;
+    let recovered = startup::proof(&floor.data_dir, &summary);
+
+    let joining = Joining {
+        store: Arc::clone(&base.store),
+        keyspace: base.keyspace.clone(),
+        clock: base.clock.clone(),
+        metrics: Arc::clone(&base.metrics),
+        options: base.config.membership.clone(),
+    };
+    let advertised = (http.advertised.clone(), kafka.advertised.clone());
+    let membership = joining.join(&base.config.broker, advertised, &floor.data_dir, recovered).await?;
+    tracing::info!(
+        broker = %membership.incarnation(),
+        cluster = base.config.broker.cluster,
+        http = %http.advertised,
+        kafka = %kafka.advertised,
+        open_files,
+        "registered"
+    );
+    serve(base, floor, membership, http, kafka).await
+}
+
+fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
+    let isr = Arc::new(IsrBridge::default());
+    let peers = Peers::new(
+        base.watcher.images(),
+        base.clock.clone(),
+        Arc::clone(&base.metrics),
+        base.config.peer.clone(),
+        base.config.broker.id,
+    );
+    let (suspects_in, suspects) = mpsc::channel(SUSPECTS_QUEUED_MAX);
+    let (refresh_in, refresh) = mpsc::channel(REFRESHES_QUEUED_MAX);
+    let replicas = Replicas::new(ReplicasParts {
+        options: base.config.replication.clone(),
+        clock: base.clock.clone(),
+        metrics: Arc::clone(&base.metrics),
+        data_dir: Arc::clone(&data_dir),
+        link: Arc::clone(&peers) as _,
+        isr_store: Arc::clone(&isr) as _,
+        suspects: suspects_in,
+        refresh: refresh_in,
+    });
+    Floor { data_dir, replicas, peers, isr, suspects, refresh }
+}
+
+async fn serve(
+    base: Base,
+    floor: Floor,
+    membership: Arc<Membership>,
+    http: Bound,
+    kafka: Bound,
+) -> Result<(), NodeError> {
+    let me = membership.incarnation();
+    let images = base.watcher.images();
+    floor.replicas.start(me);
+    let commands = Arc::new(Commands::new(
+        Arc::clone(&base.store),
+        base.keyspace.clone(),
+        base.clock.clone(),
+        images.clone(),
+        base.config.commands.clone(),
+    ));
+    floor.isr.connect(Arc::clone(&commands));
+    let vitals = Arc::new(Vitals::default());
+    let service = Service::new(ServiceParts {
+        me,
+        image: images.clone(),
+        replicas: Arc::clone(&floor.replicas),
+        commands: Arc::clone(&commands),
+        forward: Arc::clone(&floor.peers) as _,
+        vitals: Arc::clone(&vitals),
+        clock: base.clock.clone(),
+        metrics: Arc::clone(&base.metrics),
+        options: base.config.service.clone(),
+    });
+    let doors = CancellationToken::new();
+    let http_server = HttpServer::new(Arc::clone(&service), base.config.http.clone());
+    let http_door = tokio::spawn(http_server.serve(http.listener, doors.clone()));
+    let kafka_server = KafkaServer::new(Arc::clone(&service), base.config.kafka.clone());
+    let kafka_door = tokio::spawn(kafka_server.serve(kafka.listener, doors.clone()));
+    let workers = Workers::start(&base, &floor, &membership, &vitals, &images);
+    let (first_done, converged) = watch::channel(false);
+    let duties = Duties {
+        me,
+        images: images.clone(),
+        replicas: Arc::clone(&floor.replicas),
+        commands,
+        refresh: floor.refresh,
+        clock: base.clock.clone(),
+        delete_grace: Duration::from_millis(base.config.node.delete_grace_ms),
+        producer_id_expiration_ms: base.config.producer_id_expiration_ms,
+    };
+    tokio::spawn(duties.run(first_done, base.stop.clone()));
+    let suspects = Suspects::start(
+        Arc::clone(&base.store),
+        base.keyspace.clone(),
+        Arc::clone(&membership),
+        images.clone(),
+        floor.suspects,
+        Arc::clone(&floor.peers) as _,
+        Arc::clone(&base.metrics),
+        base.config.suspects.clone(),
+    );
+    become_active(&base, &membership, converged, me).await;
+
+    let reason = stop::requested(membership.standing()).await;
+    tracing::info!(broker = %me, ?reason, "stopping");
+    vitals.set_draining(true);
+    if reason == Reason::Asked {
+        let limit = Duration::from_millis(base.config.node.drain_ms_max);
+        stop::hand_over(me, &membership, images, limit).await;
+    }
+    workers.controller.stop().await;
+    doors.cancel();
+    // A door that panicked is closed, too.
+    let _ = tokio::join!(http_door, kafka_door);
+    base.stop.cancel();
+    drop(suspects);
+    floor.replicas.shutdown().await?;
+    let dir = Arc::clone(&floor.data_dir);
+    if reason == Reason::Asked {
+        let marked = tokio::task::spawn_blocking(move || dir.mark_clean(me.epoch));
+        marked.await.expect("marking a directory does not panic")?;
+    }
+    membership.leave().await;
+    tracing::info!(broker = %me, "stopped");
+    match reason {
+        Reason::Asked => Ok(()),
+        Reason::Superseded => Err(NodeError::Superseded(me.broker.0)),
+    }
+}
+
+/// Work in the background that ends with the process.
+struct Workers {
+    controller: Controller,
+}
+
+impl Workers {
+    fn start(
+        base: &Base,
+        floor: &Floor,
+        membership: &Arc<Membership>,
+        vitals: &Arc<Vitals>,
+        images: &watch::Receiver<Arc<Image>>,
+    ) -> Self {
+        let node = &base.config.node;
+        let disk: watch::Receiver<DiskState> = DiskWatch {
+            interval: Duration::from_millis(node.disk_probe_interval_ms),
+            timeout: Duration::from_millis(node.disk_probe_timeout_ms),
+            reserve_bytes: node.disk_reserve_bytes,
+        }
+        .start(
+            Arc::clone(&floor.data_dir),
+            base.clock.clone(),
+            Arc::clone(&base.metrics),
+            base.stop.clone(),
+        );
+        let controller = Controller::start(
+            Arc::clone(&base.store),
+            base.keyspace.clone(),
+            Arc::clone(membership),
+            images.clone(),
+            base.clock.clone(),
+            Arc::clone(&base.metrics),
+            base.config.controller.clone(),
+        );
+        let health = Health {
+            contact: base.watcher.contact(),
+            disk,
+            images: images.clone(),
+            controller: controller.active(),
+            membership: Arc::clone(membership),
+            replicas: Arc::clone(&floor.replicas),
+            vitals: Arc::clone(vitals),
+            metrics: Arc::clone(&base.metrics),
+            clock: base.clock.clone(),
+            session_timeout: Duration::from_millis(base.config.membership.session_timeout_ms),
+        };
+        tokio::spawn(health.run(base.stop.clone()));
+        Self { controller }
+    }
+}
+
+/// Once the newest image is applied, this broker is a candidate.
+async fn become_active(
+    base: &Base,
+    membership: &Arc<Membership>,
+    mut converged: watch::Receiver<bool>,
+    me: crate::types::Incarnation,
+) {
+    base.watcher.first_image().await;
+    if converged.wait_for(|done| *done).await.is_err() {
+        return;
+    }
+    if let Err(error) = membership.set_state(LiveState::Active).await {
+        tracing::warn!(%error, "the cluster cannot be told yet that this broker is ready");
+    }
+    tracing::info!(broker = %me, "active");
+}
