@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use super::broker::Service;
 use super::errors::FetchError;
-use crate::types::{BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicName};
+use crate::cluster::{Image, LiveState, Registration, Topic};
+use crate::types::{
+    BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicName, TopicPartition,
+};
 
 /// A broker as the cluster sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct BrokerView {
     pub state: &'static str,
     /// Whether its disk is full.
     pub disk_full: bool,
+    /// The version of its program.
+    pub release: String,
 }
 
 /// The cluster.
@@ -88,13 +93,21 @@ impl Service {
     /// The cluster as this broker knows it.
     #[must_use]
     pub fn cluster(&self) -> ClusterView {
-        unimplemented!("cluster")
+        let image = self.image();
+        ClusterView {
+            id: image.cluster.as_ref().map(|cluster| cluster.id.to_string()),
+            controller: image.controller.map(|seat| seat.broker),
+            brokers: image.brokers.iter().map(|(id, registration)| broker_view(&image, *id, registration)).collect(),
+            topics: image.topics.len(),
+            partitions: image.topics.values().map(|topic| topic.assignment.len()).sum(),
+            revision: image.revision.0,
+        }
     }
 
     /// All topics, by name.
     #[must_use]
     pub fn topics(&self) -> Vec<TopicView> {
-        unimplemented!("topics")
+        self.image().topics.values().map(|topic| TopicView::of(topic)).collect()
     }
 
     /// One topic.
@@ -102,8 +115,8 @@ impl Service {
     /// # Errors
     /// If there is none of this name.
     pub fn describe_topic(&self, name: &TopicName) -> Result<TopicView, FetchError> {
-        let _ = name;
-        unimplemented!("describe_topic")
+        let image = self.image();
+        image.topic(name).map(|topic| TopicView::of(topic)).ok_or_else(|| FetchError::UnknownTopic(name.clone()))
     }
 
     /// The partitions of a topic, with the offsets that their leaders tell.
@@ -111,7 +124,90 @@ impl Service {
     /// # Errors
     /// If there is no such topic.
     pub async fn describe_partitions(&self, name: &TopicName) -> Result<Vec<PartitionView>, FetchError> {
-        let _ = name;
-        unimplemented!("describe_partitions")
+        let image = self.image();
+        let topic = image.topic(name).ok_or_else(|| FetchError::UnknownTopic(name.clone()))?;
+        let mut views: Vec<PartitionView> = (0..topic.partition_count())
+            .map(|index| partition_view(&image, topic, PartitionIndex(index)))
+            .collect();
+        let mut elsewhere: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
+        for (at, view) in views.iter_mut().enumerate() {
+            let tp = TopicPartition::new(name.clone(), view.partition);
+            match view.leader {
+                Some(leader) if leader == self.parts.me.broker => {
+                    if let Some(partition) = self.parts.replicas.get(&tp) {
+                        let status = partition.status();
+                        view.log_start = Some(status.log_start);
+                        view.high_watermark = Some(status.high_watermark);
+                        view.log_end = Some(status.log_end);
+                    }
+                }
+                Some(leader) => elsewhere.entry(leader).or_default().push(at),
+                None => {}
+            }
+        }
+        self.describe_elsewhere(name, &mut views, elsewhere).await;
+        Ok(views)
     }
+}
+
+impl TopicView {
+    /// A topic as its value says.
+    #[must_use]
+    pub fn of(topic: &Topic) -> Self {
+        Self {
+            name: topic.name.clone(),
+            id: topic.id,
+            partitions: topic.assignment.len(),
+            replication_factor: topic.assignment.first().map_or(0, Vec::len),
+            config: topic.config.clone(),
+        }
+    }
+}
+
+fn broker_view(image: &Image, id: BrokerId, registration: &Registration) -> BrokerView {
+    let live = image.live.get(&id).filter(|live| live.epoch == registration.epoch);
+    BrokerView {
+        id,
+        epoch: registration.epoch,
+        http: registration.http.to_string(),
+        kafka: registration.kafka.to_string(),
+        rack: registration.rack.clone(),
+        state: match live.map(|live| live.state) {
+            Some(LiveState::Starting) => "starting",
+            Some(LiveState::Active) => "active",
+            Some(LiveState::Draining) => "draining",
+            None => "down",
+        },
+        disk_full: live.is_some_and(|live| live.disk_full),
+        release: registration.release.clone(),
+    }
+}
+
+fn partition_view(image: &Image, topic: &Topic, partition: PartitionIndex) -> PartitionView {
+    let assigned = usize::try_from(partition.0).ok().and_then(|index| topic.assignment.get(index));
+    let mut view = PartitionView {
+        partition,
+        leader: None,
+        leader_http: None,
+        leader_epoch: LeaderEpoch::NONE,
+        partition_epoch: PartitionEpoch::default(),
+        replicas: assigned.cloned().unwrap_or_default(),
+        isr: Vec::new(),
+        elr: Vec::new(),
+        log_start: None,
+        high_watermark: None,
+        log_end: None,
+    };
+    if let Some(record) = topic.record(partition) {
+        let state = &record.state;
+        view.leader = state.leader.map(|leader| leader.broker);
+        let endpoint = view.leader.and_then(|leader| image.endpoint(leader));
+        view.leader_http = endpoint.map(|registration| registration.http.to_string());
+        view.leader_epoch = state.leader_epoch;
+        view.partition_epoch = record.partition_epoch;
+        view.replicas.clone_from(&state.replicas);
+        view.isr = state.isr.iter().map(|member| member.broker).collect();
+        view.elr = state.elr.iter().map(|member| member.broker).collect();
+    }
+    view
 }

@@ -222,14 +222,18 @@ pub enum FetchError {
     #[error("the new leader does not know the end yet: try again shortly")]
     OffsetNotAvailable,
     /// The reader's leader epoch is older than the leader's.
-    #[error("the leader epoch asked for is over, it is {current} now")]
+    #[error("leader epoch {asked} is over, it is {current} now")]
     FencedEpoch {
+        /// The reader's.
+        asked: LeaderEpoch,
         /// The leader's epoch.
         current: LeaderEpoch,
     },
     /// The reader has seen a newer leader epoch than the leader.
-    #[error("the leader epoch asked for is not known yet, it is {current} now")]
+    #[error("leader epoch {asked} is not known at the leader yet, it is {current} there")]
     UnknownEpoch {
+        /// The reader's.
+        asked: LeaderEpoch,
         /// The leader's epoch.
         current: LeaderEpoch,
     },

@@ -1,12 +1,17 @@
 //! Fetch over many partitions with one wait, for consumers and replicas at the Kafka port. Never sent on.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::broker::Service;
 use super::errors::FetchError;
-use crate::types::{Incarnation, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicPartition};
+use super::fetch::read_slice;
+use crate::replication::{Partition, WakeAt, WakeHandle};
+use crate::storage::LogSlice;
+use crate::types::{BrokerId, Incarnation, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicPartition};
+use crate::wire;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +77,16 @@ pub struct FetchedOne {
     /// Where the reader's log leaves the leader's: the epoch, and its end in the leader's log.
     pub diverging: Option<(LeaderEpoch, Offset)>,
     /// Who leads, in which epoch, if the reader should ask there.
-    pub leader: Option<(Incarnation, LeaderEpoch)>,
+    pub leader: Option<(BrokerId, LeaderEpoch)>,
+}
+
+/// One look at one partition: what could be read, not yet read.
+#[derive(Debug)]
+struct Look {
+    answer: FetchedOne,
+    slice: Option<LogSlice>,
+    /// Where to wait for more, if this partition can have more.
+    wait_at: Option<(Arc<Partition>, Offset)>,
 }
 
 impl Service {
@@ -80,7 +94,216 @@ impl Service {
     ///
     /// Answers at once if any partition has an error or diverges, else when `min_bytes` have come or `wait` is over.
     pub async fn fetch_many(&self, fetch: FetchMany) -> Vec<FetchedOne> {
-        let _ = fetch;
-        unimplemented!("fetch_many")
+        let consumer = fetch.reader == Reader::Consumer;
+        let wait = fetch.wait.min(Duration::from_millis(self.parts.options.fetch_wait_ms_max));
+        let wait_until = self.parts.clock.now() + wait;
+        let mut seat = None;
+        let looks = loop {
+            let looks = self.look(&fetch);
+            let now = self.parts.clock.now();
+            let left = wait_until.saturating_duration_since(now);
+            if is_enough(&fetch, &looks) || left.is_zero() {
+                break looks;
+            }
+            if consumer && seat.is_none() {
+                match self.seats.sit() {
+                    Ok(taken) => seat = Some(taken),
+                    Err(_) => break refused(looks),
+                }
+            }
+            let bell = WakeHandle::new();
+            let hung = looks.iter().filter_map(|look| look.wait_at.as_ref()).all(|(partition, at)| {
+                let at = if consumer { WakeAt::HighWatermark(*at) } else { WakeAt::LogEnd(*at) };
+                partition.subscribe(&bell, at)
+            });
+            if !hung {
+                break refused(looks);
+            }
+            drop(looks);
+            // Time over or woken: look again either way.
+            let _ = tokio::time::timeout(left, bell.woken()).await;
+        };
+        let answers = self.read_looks(looks).await;
+        if consumer {
+            self.count(&answers);
+        }
+        answers
     }
+
+    fn look(&self, fetch: &FetchMany) -> Vec<Look> {
+        let mut left = fetch.max_bytes.min(self.parts.options.fetch_bytes_max);
+        let mut looks = Vec::with_capacity(fetch.partitions.len());
+        for one in &fetch.partitions {
+            let max_bytes = one.max_bytes.min(left);
+            let mut look = match self.find(&one.key) {
+                Ok(partition) => match fetch.reader {
+                    Reader::Consumer => look_as_consumer(&partition, one, max_bytes),
+                    Reader::Replica(from) => {
+                        look_as_replica(&partition, one, from, max_bytes, self.parts.clock.now())
+                    }
+                },
+                Err(error) => Look::failed(error),
+            };
+            // A budget that is used up leaves nothing for the partitions behind; their turn comes first next time.
+            if left == 0 {
+                look.slice = None;
+            }
+            left = left.saturating_sub(look.slice.as_ref().map_or(0, LogSlice::len));
+            looks.push(look);
+        }
+        looks
+    }
+
+    fn find(&self, key: &PartitionKey) -> Result<Arc<Partition>, FetchError> {
+        let image = self.parts.image.borrow();
+        let (topic, index) = match key {
+            PartitionKey::Name(tp) => {
+                let topic = image.topic(&tp.topic).ok_or_else(|| FetchError::UnknownTopic(tp.topic.clone()))?;
+                (topic, tp.partition)
+            }
+            PartitionKey::Id(id, index) => (image.topic_by_id(*id).ok_or(FetchError::UnknownTopicId)?, *index),
+        };
+        if let Some(partition) = self.parts.replicas.by_id(topic.id, index) {
+            return Ok(partition);
+        }
+        let tp = TopicPartition::new(topic.name.clone(), index);
+        if usize::try_from(index.0).is_ok_and(|index| index < topic.assignment.len()) {
+            let record = topic.record(index);
+            let leader = record.and_then(|record| record.state.leader);
+            let epoch = record.map_or(LeaderEpoch::NONE, |record| record.state.leader_epoch);
+            return Err(FetchError::NotLeader { leader, epoch });
+        }
+        Err(FetchError::UnknownPartition { tp, partitions: topic.assignment.len() })
+    }
+
+    async fn read_looks(&self, looks: Vec<Look>) -> Vec<FetchedOne> {
+        let mut answers = Vec::with_capacity(looks.len());
+        for Look { mut answer, slice, .. } in looks {
+            if let Some(slice) = slice.filter(|slice| !slice.is_empty()) {
+                match read_slice(slice).await {
+                    Ok(bytes) => answer.batches.push(bytes),
+                    Err(error) => answer.error = Some(error),
+                }
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+
+    fn count(&self, answers: &[FetchedOne]) {
+        let metrics = &self.parts.metrics;
+        metrics.fetch_requests.inc();
+        let batches = answers.iter().flat_map(|answer| &answer.batches);
+        metrics.fetch_bytes.inc_by(batches.map(|batch| batch.len() as u64).sum());
+        if answers.iter().any(|answer| answer.error.is_some()) {
+            metrics.fetch_errors.inc();
+        }
+    }
+}
+
+impl Look {
+    fn failed(error: FetchError) -> Self {
+        let leader = match &error {
+            FetchError::NotLeader { leader: Some(leader), epoch } => Some((leader.broker, *epoch)),
+            _ => None,
+        };
+        let (log_start, high_watermark) = match &error {
+            FetchError::BelowStart { start, .. } => (*start, Offset::NONE),
+            FetchError::BeyondEnd { end, .. } => (Offset::NONE, *end),
+            _ => (Offset::NONE, Offset::NONE),
+        };
+        let answer = FetchedOne {
+            error: Some(error),
+            batches: Vec::new(),
+            high_watermark,
+            log_start,
+            diverging: None,
+            leader,
+        };
+        Self { answer, slice: None, wait_at: None }
+    }
+}
+
+fn look_as_consumer(partition: &Arc<Partition>, one: &FetchOne, max_bytes: usize) -> Look {
+    let epoch = Some(one.leader_epoch).filter(|epoch| *epoch != LeaderEpoch::NONE);
+    match partition.read(one.from, max_bytes, epoch) {
+        Ok(view) => {
+            let next = if view.slice.is_empty() { one.from } else { view.slice.next_offset() };
+            let answer = FetchedOne {
+                error: None,
+                batches: Vec::new(),
+                high_watermark: view.high_watermark,
+                log_start: view.log_start,
+                diverging: None,
+                leader: None,
+            };
+            Look { answer, slice: Some(view.slice), wait_at: Some((Arc::clone(partition), next)) }
+        }
+        Err(error) => {
+            let mut look = Look::failed(error.into());
+            let status = partition.status();
+            look.answer.log_start = status.log_start;
+            look.answer.high_watermark = look.answer.high_watermark.max(status.high_watermark);
+            look
+        }
+    }
+}
+
+fn look_as_replica(
+    partition: &Arc<Partition>,
+    one: &FetchOne,
+    from: Incarnation,
+    max_bytes: usize,
+    now: Instant,
+) -> Look {
+    let request = wire::FetchPartition {
+        index: partition.tp().partition.0,
+        current_leader_epoch: one.leader_epoch,
+        fetch_offset: one.from,
+        last_fetched_epoch: one.last_fetched_epoch,
+        log_start_offset: one.log_start,
+        max_bytes: i32::try_from(max_bytes).unwrap_or(i32::MAX),
+    };
+    let read = partition.replica_fetch(from, &request, now);
+    let held = read.slice.as_ref().filter(|slice| !slice.is_empty());
+    let next = held.map_or(one.from, LogSlice::next_offset);
+    let plain = read.error.is_none() && read.diverging.is_none();
+    Look {
+        answer: FetchedOne {
+            error: (!read.error.is_none()).then_some(FetchError::Replica(read.error)),
+            batches: Vec::new(),
+            high_watermark: read.high_watermark,
+            log_start: read.log_start,
+            diverging: read.diverging,
+            leader: read.leader,
+        },
+        slice: read.slice,
+        wait_at: plain.then(|| (Arc::clone(partition), next)),
+    }
+}
+
+/// Whether to answer now: enough bytes, all that fits, or something that the reader must know at once.
+fn is_enough(fetch: &FetchMany, looks: &[Look]) -> bool {
+    let news = looks.iter().any(|look| look.answer.error.is_some() || look.answer.diverging.is_some());
+    let held = looks.iter().filter(|look| look.slice.as_ref().is_some_and(|slice| !slice.is_empty()));
+    let mut bytes = 0;
+    let mut full = false;
+    for look in held {
+        bytes += look.slice.as_ref().map_or(0, LogSlice::len);
+        // What is readable and was left out would not fit: waiting brings no more. A replica wants what there is.
+        let next = look.wait_at.as_ref().map_or(Offset::NONE, |(_, next)| *next);
+        full |= next < look.answer.high_watermark || fetch.reader != Reader::Consumer;
+    }
+    news || full || bytes >= fetch.min_bytes || looks.is_empty()
+}
+
+/// The same looks with the refusal that no more readers may wait, where nothing was found.
+fn refused(looks: Vec<Look>) -> Vec<Look> {
+    let mut looks = looks;
+    for look in &mut looks {
+        if look.slice.as_ref().is_none_or(LogSlice::is_empty) {
+            look.answer.error = Some(FetchError::Overloaded);
+        }
+    }
+    looks
 }

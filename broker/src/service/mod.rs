@@ -23,6 +23,7 @@ mod fetch_many;
 mod offsets;
 mod topics;
 mod describe;
+mod remote_describe;
 mod readiness;
 
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};

@@ -29,6 +29,10 @@ pub struct ServiceOptions {
     pub waiting_reads_max: usize,
     /// How long to pause before a broker that refused is asked again, when no newer image arrives.
     pub retry_pause_ms: u64,
+    /// How long a change of a topic waits to show in this broker's metadata before it is answered.
+    pub settle_ms_max: u64,
+    /// How long leaders are waited for when partitions are described.
+    pub describe_ms_max: u64,
     /// How long a request that was sent to a broker which then lost the leadership is still waited for.
     pub deposed_leader_grace_ms: u64,
 }
@@ -49,6 +53,8 @@ impl Default for ServiceOptions {
             read_bytes_in_flight_max: 128 << 20,
             waiting_reads_max: 4_096,
             retry_pause_ms: 50,
+            settle_ms_max: 3_000,
+            describe_ms_max: 2_000,
             deposed_leader_grace_ms: 500,
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::broker::Service;
 use super::errors::{FetchError, ProduceError};
+use crate::clock::Clock;
 use crate::cluster::{Image, Topic};
 use crate::replication::Partition;
 use crate::types::{Incarnation, LeaderEpoch, TopicName, TopicPartition};
@@ -88,6 +89,11 @@ impl Service {
         News { images: self.parts.image.clone(), pause, deadline }
     }
 
+    /// The attempts of one read, until `deadline`.
+    pub(super) fn pursuit(&self, tp: &TopicPartition, deadline: Instant, forward: bool) -> Pursuit {
+        Pursuit { tp: tp.clone(), clock: self.parts.clock.clone(), news: self.news(deadline), forward }
+    }
+
     /// Returns once `leader` no longer leads `tp`.
     pub(super) async fn deposed(&self, tp: &TopicPartition, leader: Incarnation) {
         let mut images = self.parts.image.clone();
@@ -101,6 +107,47 @@ impl Service {
                 return std::future::pending().await;
             }
         }
+    }
+}
+
+/// The attempts of one read at whoever leads. A read changes nothing, so any attempt may be followed by another.
+#[derive(Debug)]
+pub(super) struct Pursuit {
+    tp: TopicPartition,
+    clock: Clock,
+    news: News,
+    forward: bool,
+}
+
+impl Pursuit {
+    /// Waits until another attempt makes sense after `refusal`.
+    ///
+    /// # Errors
+    /// The refusal itself, if it will not pass, or not in time.
+    pub(super) async fn again(&mut self, refusal: FetchError) -> Result<(), FetchError> {
+        let passing = matches!(
+            refusal,
+            FetchError::NotLeader { .. }
+                | FetchError::NoLeader { .. }
+                | FetchError::OffsetNotAvailable
+                | FetchError::FencedEpoch { .. }
+                | FetchError::UnknownEpoch { .. }
+        );
+        if !self.forward || !passing {
+            return Err(refusal);
+        }
+        if self.news.wait(self.clock.now()).await {
+            return Ok(());
+        }
+        Err(match refusal {
+            FetchError::NotLeader { .. } => self.no_leader("the brokers asked do not lead it"),
+            other => other,
+        })
+    }
+
+    /// Nobody to ask, and why.
+    pub(super) fn no_leader(&self, reason: &str) -> FetchError {
+        FetchError::NoLeader { tp: self.tp.clone(), reason: reason.to_owned() }
     }
 }
 

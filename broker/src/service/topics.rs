@@ -1,20 +1,28 @@
 //! Topics: create, change, delete. Each is one guarded write in the coordination store; the controller does the rest.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::broker::Service;
 use super::errors::AdminError;
-use crate::cluster::{CreatedTopic, Topic, TopicPatch, TopicSpec};
+use crate::cluster::{ClusterError, CreatedTopic, Image, Topic, TopicPatch, TopicSpec};
 use crate::types::TopicName;
 
 impl Service {
-    /// Creates a topic, and waits briefly for its partitions to have leaders.
+    /// Creates a topic, and waits a little for its partitions to have leaders.
     ///
     /// # Errors
     /// Why it was not created.
     pub async fn create_topic(&self, spec: TopicSpec) -> Result<CreatedTopic, AdminError> {
-        let _ = spec;
-        unimplemented!("create_topic")
+        let created = self.parts.commands.create_topic(spec).await?;
+        if let CreatedTopic::New(topic) = &created {
+            let led = |topic: &Topic| {
+                let mut records = topic.partitions.iter();
+                records.all(|record| record.as_ref().is_some_and(|record| record.state.leader.is_some()))
+            };
+            self.settled(|image| image.topic_by_id(topic.id).is_some_and(|topic| led(topic))).await;
+        }
+        Ok(created)
     }
 
     /// Changes a topic and returns it as it is now.
@@ -22,8 +30,9 @@ impl Service {
     /// # Errors
     /// Why it was not changed.
     pub async fn alter_topic(&self, name: &TopicName, patch: TopicPatch) -> Result<Arc<Topic>, AdminError> {
-        let _ = (name, patch);
-        unimplemented!("alter_topic")
+        let topic = self.parts.commands.alter_topic(name, patch).await?;
+        self.settled(|image| image.revision >= topic.mod_revision).await;
+        Ok(topic)
     }
 
     /// Deletes a topic with all its records.
@@ -31,7 +40,31 @@ impl Service {
     /// # Errors
     /// Why it was not deleted.
     pub async fn delete_topic(&self, name: &TopicName) -> Result<(), AdminError> {
-        let _ = name;
-        unimplemented!("delete_topic")
+        let id = self.parts.commands.delete_topic(name).await?;
+        self.settled(|image| image.topic_by_id(id).is_none()).await;
+        Ok(())
+    }
+
+    /// Waits a little until the metadata here shows a change that has been made, so that the next request, if it comes
+    /// to this broker, meets it. The change stands whether it shows in time or not.
+    async fn settled(&self, shows: impl Fn(&Image) -> bool) {
+        let mut images = self.parts.image.clone();
+        let wait = Duration::from_millis(self.parts.options.settle_ms_max);
+        let _ = tokio::time::timeout(wait, images.wait_for(|image| shows(image))).await;
+    }
+}
+
+impl From<ClusterError> for AdminError {
+    fn from(error: ClusterError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ClusterError::UnknownTopic(topic) => Self::UnknownTopic(topic),
+            ClusterError::TopicConflict { name, difference } => Self::Different { topic: name, difference },
+            ClusterError::Store(_) | ClusterError::Contended { .. } if error.certainly_not_applied() => {
+                Self::Unavailable { reason }
+            }
+            ClusterError::Store(_) => Self::OutcomeUnknown { reason },
+            _ => Self::Invalid { reason },
+        }
     }
 }
