@@ -64,11 +64,15 @@ impl BatchHeader {
     /// Reads the header at the start of `bytes`; the rest of the batch need not be there.
     ///
     /// # Errors
-    /// `Truncated` with fewer than 61 bytes, `BadMagic`, `BadLength` for a batch smaller than its header.
+    /// `BadMagic`, also for older formats, which are shorter but have the magic byte in the same place; `Truncated` with
+    /// fewer than 61 bytes; `BadLength` for a batch smaller than its header.
     #[inline]
     pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
         let Some(head) = bytes.first_chunk::<HEADER_LEN>() else {
-            return Err(RecordError::Truncated { needed: HEADER_LEN, have: bytes.len() });
+            return Err(match bytes.get(MAGIC_AT).copied().map(u8::cast_signed) {
+                Some(magic) if magic != MAGIC => RecordError::BadMagic(magic),
+                _ => RecordError::Truncated { needed: HEADER_LEN, have: bytes.len() },
+            });
         };
         let header = Self {
             base_offset: Offset(i64::from_be_bytes(field(head, 0))),

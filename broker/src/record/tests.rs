@@ -248,6 +248,13 @@ fn a_header_that_lies_is_refused_though_the_crc_is_right() {
 }
 
 #[test]
+fn an_old_message_set_is_named_as_such_though_it_is_short() {
+    // Offset, size, CRC, magic 1, attributes, timestamp, no key, one byte of value.
+    let old = [&[0; 11][..], &[23], &[0; 4], &[1, 0], &[0; 8], &[0xff; 4], &[0, 0, 0, 1, b'v']].concat();
+    assert_eq!(validate_batch(&old, &LIMITS), Err(RecordError::BadMagic(1)));
+}
+
+#[test]
 fn offset_deltas_that_are_not_the_records_places_are_refused() {
     let batch = values(&["one", "two"]);
     // The first record: length, attributes, timestamp delta, offset delta.

@@ -1,5 +1,7 @@
 //! Which requests are served, in which versions: the first thing that a client asks.
 
+use kafka_wire::api_versions_response::ApiVersion;
+
 use super::{ApiKey, ErrorCode};
 
 /// The answer to `ApiVersions`; the table in it is [`supported_apis`], always.
@@ -20,12 +22,45 @@ pub struct ApiVersionRange {
     pub max: i16,
 }
 
+impl ApiVersionsResponse {
+    /// In the codec's words.
+    pub(super) fn into_codec(self) -> kafka_wire::ApiVersionsResponse {
+        let mut message = kafka_wire::ApiVersionsResponse::default();
+        message.error_code = self.error.code();
+        message.api_keys = SUPPORTED.iter().map(range_into_codec).collect();
+        message
+    }
+
+    /// From the codec's words; the table is the other broker's, and not looked at.
+    pub(super) fn from_codec(message: &kafka_wire::ApiVersionsResponse) -> Self {
+        Self { error: message.error_code.into() }
+    }
+}
+
+fn range_into_codec(range: &ApiVersionRange) -> ApiVersion {
+    let mut version = ApiVersion::default();
+    version.api_key = range.key.code();
+    version.min_version = range.min;
+    version.max_version = range.max;
+    version
+}
+
+/// The request of a broker as a client.
+pub(super) fn request_into_codec() -> kafka_wire::ApiVersionsRequest {
+    let mut message = kafka_wire::ApiVersionsRequest::default();
+    message.client_software_name = "tidemark".into();
+    message.client_software_version = env!("CARGO_PKG_VERSION").into();
+    message
+}
+
 /// All that is advertised. Only what is finished is in it: clients change their behaviour on a key's presence.
 #[must_use]
 pub fn supported_apis() -> &'static [ApiVersionRange] {
     SUPPORTED
 }
 
+/// Produce is advertised from 0 since librdkafka takes its absence for a broker that is too old; batches in the formats
+/// of those days are refused one by one. Where else the lowest version is not 0, the codec begins there.
 const SUPPORTED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::Produce, min: 0, max: 11 },
     ApiVersionRange { key: ApiKey::Fetch, min: 4, max: 16 },

@@ -1,5 +1,7 @@
 //! What can be wrong with a frame.
 
+use kafka_wire_core::{DecodeError, EncodeError};
+
 use super::RequestHeader;
 
 /// A frame that cannot be read, or a message that cannot be written.
@@ -32,4 +34,23 @@ pub enum WireError {
         /// The limit.
         limit: usize,
     },
+}
+
+impl WireError {
+    /// A frame that is malformed in this way.
+    pub(super) fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed { reason: reason.into() }
+    }
+}
+
+impl From<DecodeError> for WireError {
+    fn from(error: DecodeError) -> Self {
+        Self::Malformed { reason: error.to_string() }
+    }
+}
+
+impl From<EncodeError> for WireError {
+    fn from(error: EncodeError) -> Self {
+        Self::Malformed { reason: error.to_string() }
+    }
 }

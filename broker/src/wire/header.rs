@@ -1,4 +1,23 @@
 //! What heads every request, and the bounds under which frames are read.
+//!
+//! ```text
+//! request:  api key i16, api version i16, correlation id i32, client id (length i16, -1 = none), tags if flexible
+//! response: correlation id i32, tags if flexible, but never for ApiVersions: its reader may not know the version yet
+//! ```
+
+use kafka_wire_core::{DecodeError, DecodeLimits, Decoder};
+
+use super::writer::FrameWriter;
+use super::{ApiVersionRange, WireError, supported_apis};
+
+/// Strings in messages: names, hosts, versions.
+const STRING_BYTES_MAX: usize = 1 << 15;
+/// Tagged fields in one structure; real clients send none or one.
+const TAGGED_FIELDS_MAX: usize = 64;
+/// Bytes of the tagged fields in one structure.
+const TAG_BYTES_MAX: usize = 1 << 16;
+/// A request without records is no larger than this, whatever the limit for those with records.
+const PLAIN_REQUEST_BYTES_MAX: usize = 8 << 20;
 
 /// Bounds on what a peer may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +31,21 @@ pub struct WireLimits {
 impl Default for WireLimits {
     fn default() -> Self {
         Self { frame_bytes_max: 100 << 20, array_items_max: 100_000 }
+    }
+}
+
+impl WireLimits {
+    /// The limits in the codec's words.
+    pub(super) fn for_codec(&self) -> DecodeLimits {
+        let mut limits = DecodeLimits::default();
+        limits.max_frame_bytes = self.frame_bytes_max;
+        limits.max_string_bytes = STRING_BYTES_MAX;
+        limits.max_bytes_bytes = self.frame_bytes_max;
+        limits.max_array_elements = self.array_items_max;
+        limits.max_tagged_fields = TAGGED_FIELDS_MAX;
+        limits.max_tag_bytes = TAG_BYTES_MAX;
+        limits.max_total_tag_bytes = TAG_BYTES_MAX;
+        limits
     }
 }
 
@@ -44,4 +78,102 @@ pub enum ApiKey {
     ApiVersions = 18,
     /// Where an epoch ends.
     OffsetForLeaderEpoch = 23,
+}
+
+impl ApiKey {
+    /// The key with this number, if we serve it.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        supported_apis().iter().map(|range| range.key).find(|key| key.code() == code)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The versions that we speak.
+    pub(super) fn range(self) -> ApiVersionRange {
+        *supported_apis().iter().find(|range| range.key == self).expect("the table has every key")
+    }
+
+    /// Whether messages of this version are flexible (KIP-482).
+    pub(super) fn is_flexible(self, version: i16) -> bool {
+        let first = match self {
+            Self::Produce | Self::Metadata => 9,
+            Self::Fetch => 12,
+            Self::ListOffsets => 6,
+            Self::ApiVersions => 3,
+            Self::OffsetForLeaderEpoch => 4,
+        };
+        version >= first
+    }
+
+    /// Whether the head of a response of this version has tagged fields.
+    fn has_flexible_response_header(self, version: i16) -> bool {
+        self != Self::ApiVersions && self.is_flexible(version)
+    }
+}
+
+/// Reads the head of a request that we serve in a version that we know.
+pub(super) fn read_request_header(decoder: &mut Decoder) -> Result<(RequestHeader, ApiKey), WireError> {
+    let frame_bytes = decoder.remaining();
+    let mut header = RequestHeader {
+        api_key: decoder.read_i16()?,
+        api_version: decoder.read_i16()?,
+        correlation_id: decoder.read_i32()?,
+        client_id: None,
+    };
+    let client_id = decoder.read_nullable_string();
+    header.client_id = client_id.as_ref().ok().cloned().flatten().map(|id| id.into_string());
+    let Some(key) = ApiKey::from_code(header.api_key) else {
+        return Err(WireError::UnknownApi { header });
+    };
+    let range = key.range();
+    if !(range.min..=range.max).contains(&header.api_version) {
+        return Err(WireError::UnsupportedVersion { header });
+    }
+    client_id?;
+    if key != ApiKey::Produce && frame_bytes > PLAIN_REQUEST_BYTES_MAX {
+        return Err(WireError::TooLarge { bytes: frame_bytes, limit: PLAIN_REQUEST_BYTES_MAX });
+    }
+    if key.is_flexible(header.api_version) {
+        decoder.read_tagged_fields()?;
+    }
+    Ok((header, key))
+}
+
+/// Begins a request.
+pub(super) fn begin_request(key: ApiKey, version: i16, correlation_id: i32, client_id: &str) -> FrameWriter {
+    let mut writer = FrameWriter::new(key.is_flexible(version));
+    writer.i16(key.code());
+    writer.i16(version);
+    writer.i32(correlation_id);
+    writer.header_string(client_id);
+    writer.tags(&[]);
+    writer
+}
+
+/// Reads the head of a response to a request of this key and version: the correlation id.
+pub(super) fn read_response_header(
+    decoder: &mut Decoder,
+    key: ApiKey,
+    version: i16,
+) -> Result<i32, DecodeError> {
+    let correlation_id = decoder.read_i32()?;
+    if key.has_flexible_response_header(version) {
+        decoder.read_tagged_fields()?;
+    }
+    Ok(correlation_id)
+}
+
+/// Begins a response to a request of this key and version.
+pub(super) fn begin_response(key: ApiKey, version: i16, correlation_id: i32) -> FrameWriter {
+    let mut writer = FrameWriter::new(key.is_flexible(version));
+    writer.i32(correlation_id);
+    if key.has_flexible_response_header(version) {
+        writer.tags(&[]);
+    }
+    writer
 }

@@ -3,7 +3,7 @@
 //! The codec crate (`kafka-wire`) is wrapped here and seen nowhere else. One frame is a 4-byte length, a header, a body;
 //! which fields they have depends on the request's key and version, and that is dealt with here and forgotten.
 //!
-//! Between brokers the same protocol is spoken, with two facts more, in tagged field [`PRIVATE_TAG`] that Kafka's own
+//! Between brokers the same protocol is spoken, with two facts more, in the tagged field [`PRIVATE_TAG`] that Kafka's own
 //! clients skip: the offset at which a forwarded produce is expected to land, and what exactly became of it.
 //!
 //! It does not read sockets, and does not look inside record batches.
@@ -20,9 +20,17 @@ mod frame;
 mod header;
 mod list_offsets;
 mod metadata;
+mod private_tag;
 mod produce;
 mod request;
 mod response;
+mod topic_ids;
+mod writer;
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;
 
 pub use api_versions::{ApiVersionRange, ApiVersionsResponse, supported_apis};
 pub use epochs::{
@@ -44,9 +52,10 @@ pub use list_offsets::{
 pub use metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, MetadataTopicRequest,
 };
+pub use private_tag::PRIVATE_TAG;
 pub use produce::{
-    PRIVATE_TAG, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic,
-    ProducedPartition, ProducedTopic,
+    ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedPartition,
+    ProducedTopic,
 };
 pub use request::Request;
 pub use response::Response;

@@ -1,6 +1,12 @@
 //! The one enum of all requests.
 
-use super::{FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest};
+use super::frame::{
+    API_VERSIONS_VERSION, FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION,
+    OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
+};
+use super::{
+    ApiKey, FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+};
 
 /// A request's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,4 +23,32 @@ pub enum Request {
     ListOffsets(ListOffsetsRequest),
     /// Where an epoch ends.
     OffsetForLeaderEpoch(OffsetForLeaderEpochRequest),
+}
+
+impl Request {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> ApiKey {
+        match self {
+            Self::ApiVersions => ApiKey::ApiVersions,
+            Self::Metadata(_) => ApiKey::Metadata,
+            Self::Produce(_) => ApiKey::Produce,
+            Self::Fetch(_) => ApiKey::Fetch,
+            Self::ListOffsets(_) => ApiKey::ListOffsets,
+            Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
+        }
+    }
+
+    /// The version in which [`encode_request`](super::encode_request) writes it, and so that of its response.
+    #[must_use]
+    pub fn version_sent(&self) -> i16 {
+        match self {
+            Self::ApiVersions => API_VERSIONS_VERSION,
+            Self::Metadata(_) => METADATA_VERSION,
+            Self::Produce(_) => PRODUCE_VERSION,
+            Self::Fetch(_) => FETCH_VERSION,
+            Self::ListOffsets(_) => LIST_OFFSETS_VERSION,
+            Self::OffsetForLeaderEpoch(_) => OFFSET_FOR_LEADER_EPOCH_VERSION,
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The one enum of all responses.
 
 use super::{
-    ApiVersionsResponse, FetchResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
-    ProduceResponse,
+    ApiKey, ApiVersionsResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// A response's body.
@@ -20,4 +20,19 @@ pub enum Response {
     ListOffsets(ListOffsetsResponse),
     /// Ends of epochs.
     OffsetForLeaderEpoch(OffsetForLeaderEpochResponse),
+}
+
+impl Response {
+    /// The key of the request that it answers.
+    #[must_use]
+    pub fn key(&self) -> ApiKey {
+        match self {
+            Self::ApiVersions(_) => ApiKey::ApiVersions,
+            Self::Metadata(_) => ApiKey::Metadata,
+            Self::Produce(_) => ApiKey::Produce,
+            Self::Fetch(_) => ApiKey::Fetch,
+            Self::ListOffsets(_) => ApiKey::ListOffsets,
+            Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
+        }
+    }
 }
