@@ -47,8 +47,6 @@ mod validate;
 mod varint;
 
 #[cfg(test)]
-mod golden_tests;
-#[cfg(test)]
 mod tests;
 
 pub use builder::{BatchBuilder, HeaderRef, ProducerStamp};
