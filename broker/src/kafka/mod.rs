@@ -9,5 +9,21 @@
 //! *Invariant:* whatever arrives costs at most its own connection.
 
 mod options;
+mod memory;
+mod pipeline;
+mod patience;
+mod handler;
+mod connection;
+mod server;
+mod dispatch;
+mod errors;
+mod metadata;
+mod produce;
+mod fetch;
+mod offsets;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::KafkaOptions;
+pub use server::KafkaServer;

@@ -5,27 +5,30 @@ use std::time::Duration;
 
 use coordinator_adapter::Store;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::disk::{DiskState, DiskWatch};
 use super::duties::{Duties, log_options};
 use super::health::Health;
 use super::isr::IsrBridge;
-use super::pending::{KafkaServer, Peers};
 use super::startup::{self, Bound, Joining};
 use super::stop::{self, Reason};
-use super::{Coordinator, NodeError, limits};
+use super::{Coordinator, NodeError, limits, lost_links};
 use crate::clock::Clock;
 use crate::cluster::{
     Commands, Controller, Image, Keyspace, LiveState, Membership, Suspects, TopicConfig, Watcher,
 };
 use crate::config::Config;
 use crate::http::HttpServer;
+use crate::kafka::KafkaServer;
 use crate::metrics::Metrics;
+use crate::net::TcpListener;
+use crate::peer::Peers;
 use crate::replication::{Replicas, ReplicasParts};
 use crate::service::{Service, ServiceParts, Vitals};
 use crate::storage::DataDir;
-use crate::types::TopicPartition;
+use crate::types::{BrokerId, TopicPartition};
 
 /// Reports of dead peers that may wait; more are dropped, since they come again.
 const SUSPECTS_QUEUED_MAX: usize = 64;
@@ -49,7 +52,8 @@ struct Floor {
     replicas: Arc<Replicas>,
     peers: Arc<Peers>,
     isr: Arc<IsrBridge>,
-    suspects: mpsc::Receiver<crate::types::BrokerId>,
+    suspects: mpsc::Receiver<BrokerId>,
+    suspects_in: mpsc::Sender<BrokerId>,
     refresh: mpsc::Receiver<TopicPartition>,
 }
 
@@ -104,9 +108,8 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
     let peers = Peers::new(
         base.watcher.images(),
         base.clock.clone(),
-        Arc::clone(&base.metrics),
         base.config.peer.clone(),
-        base.config.broker.id,
+        BrokerId(base.config.broker.id),
     );
     let (suspects_in, suspects) = mpsc::channel(SUSPECTS_QUEUED_MAX);
     let (refresh_in, refresh) = mpsc::channel(REFRESHES_QUEUED_MAX);
@@ -117,10 +120,10 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
         data_dir: Arc::clone(&data_dir),
         link: Arc::clone(&peers) as _,
         isr_store: Arc::clone(&isr) as _,
-        suspects: suspects_in,
+        suspects: suspects_in.clone(),
         refresh: refresh_in,
     });
-    Floor { data_dir, replicas, peers, isr, suspects, refresh }
+    Floor { data_dir, replicas, peers, isr, suspects, suspects_in, refresh }
 }
 
 async fn serve(
@@ -156,8 +159,7 @@ async fn serve(
     let doors = CancellationToken::new();
     let http_server = HttpServer::new(Arc::clone(&service), base.config.http.clone());
     let http_door = tokio::spawn(http_server.serve(http.listener, doors.clone()));
-    let kafka_server = KafkaServer::new(Arc::clone(&service), base.config.kafka.clone());
-    let kafka_door = tokio::spawn(kafka_server.serve(kafka.listener, doors.clone()));
+    let kafka_door = open_kafka_door(&base, &floor, &service, kafka.listener, &doors);
     let workers = Workers::start(&base, &floor, &membership, &vitals, &images);
     let (first_done, converged) = watch::channel(false);
     let duties = Duties {
@@ -208,6 +210,21 @@ async fn serve(
         Reason::Asked => Ok(()),
         Reason::Superseded => Err(NodeError::Superseded(me.broker.0)),
     }
+}
+
+/// The Kafka door, which also tells when the links of other brokers break.
+fn open_kafka_door(
+    base: &Base,
+    floor: &Floor,
+    service: &Arc<Service>,
+    listener: TcpListener,
+    doors: &CancellationToken,
+) -> JoinHandle<()> {
+    let (lost_in, lost) = mpsc::channel(SUSPECTS_QUEUED_MAX);
+    let probe = Arc::clone(&floor.peers) as _;
+    tokio::spawn(lost_links::call_back(lost, base.watcher.images(), probe, floor.suspects_in.clone()));
+    let server = KafkaServer::new(Arc::clone(service), base.config.kafka.clone()).report_lost_links(lost_in);
+    tokio::spawn(server.serve(listener, doors.clone()))
 }
 
 /// Work in the background that ends with the process.

@@ -107,6 +107,49 @@ impl Service {
         outcome
     }
 
+    /// Validates the batch of a produce from outside. [`Service::produce`] then brings it to a log here in its first poll,
+    /// so that a door which must keep the order of its batches checks and first polls them one after the other.
+    ///
+    /// # Errors
+    /// Why the batch is refused.
+    pub async fn check(&self, produce: Produce) -> Result<Produce, ProduceError> {
+        let checked = self.check_here(produce).await;
+        if checked.is_err() {
+            self.parts.metrics.produce_requests.inc();
+            self.parts.metrics.produce_errors.inc();
+        }
+        checked
+    }
+
+    async fn check_here(&self, produce: Produce) -> Result<Produce, ProduceError> {
+        let (Route::Here(_), topic) = self.route(&produce.tp)? else { return Ok(produce) };
+        let header = BatchHeader::read(&produce.batch)?;
+        let mut batch = Freight::new(produce.batch, produce.origin);
+        self.validate(&header, &topic, &mut batch).await?;
+        Ok(Produce { batch: BytesMut::from(batch.bytes), origin: batch.origin, ..produce })
+    }
+
+    async fn validate(
+        &self,
+        header: &BatchHeader,
+        topic: &Topic,
+        batch: &mut Freight,
+    ) -> Result<(), ProduceError> {
+        let limit = topic.settings.max_message_bytes;
+        if batch.len() > limit {
+            return Err(ProduceError::TooLarge { bytes: batch.len(), limit });
+        }
+        if batch.origin == BatchOrigin::Outside {
+            let limits = BatchLimits {
+                batch_bytes_max: limit,
+                inflated_bytes_max: self.parts.options.inflated_bytes_max,
+                record_count_max: self.parts.options.record_count_max,
+            };
+            batch.validate(header, limits).await?;
+        }
+        Ok(())
+    }
+
     async fn produce_from(&self, produce: Produce, started: Instant) -> Result<Produced, ProduceError> {
         let longest = Duration::from_millis(self.parts.options.produce_timeout_ms_max);
         let job = Job {
@@ -153,18 +196,7 @@ impl Service {
         topic: &Topic,
         batch: &mut Freight,
     ) -> Result<Appended, ProduceError> {
-        let limit = topic.settings.max_message_bytes;
-        if batch.len() > limit {
-            return Err(ProduceError::TooLarge { bytes: batch.len(), limit });
-        }
-        if batch.origin == BatchOrigin::Outside {
-            let limits = BatchLimits {
-                batch_bytes_max: limit,
-                inflated_bytes_max: self.parts.options.inflated_bytes_max,
-                record_count_max: self.parts.options.record_count_max,
-            };
-            batch.validate(&job.header, limits).await?;
-        }
+        self.validate(&job.header, topic, batch).await?;
         let append = Append {
             batch: batch.owned(),
             acks: job.acks,

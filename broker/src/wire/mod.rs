@@ -18,6 +18,7 @@ mod error_code;
 mod fetch;
 mod frame;
 mod header;
+mod link;
 mod list_offsets;
 mod metadata;
 mod private_tag;
@@ -45,6 +46,7 @@ pub use frame::{
     decode_request, decode_response, encode_request, encode_response,
 };
 pub use header::{ApiKey, RequestHeader, WireLimits};
+pub use link::{broker_of_link, link_client_id};
 pub use list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition,
     ListedTopic,

@@ -16,3 +16,6 @@ mod watching;
 mod store;
 
 pub use store::{MemoryOptions, MemoryStore};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! From a request to the file that understands it.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+use super::handler::{Caller, Handler, Outcome};
+use super::options::KafkaOptions;
+use crate::service::Service;
+use crate::wire::{ApiVersionsResponse, Request, Response};
+
+/// Requests carried out by the service.
+#[derive(Clone, Debug)]
+pub(super) struct Dispatch {
+    pub(super) service: Arc<Service>,
+    pub(super) auto_create_topics: bool,
+    /// Bounds the topics that are under creation by being asked for.
+    pub(super) creations: Arc<Semaphore>,
+}
+
+impl Dispatch {
+    pub(super) fn new(service: Arc<Service>, options: &KafkaOptions) -> Self {
+        let creations = Arc::new(Semaphore::new(options.auto_creations_max));
+        Self { service, auto_create_topics: options.auto_create_topics, creations }
+    }
+}
+
+impl Handler for Dispatch {
+    fn handle(&self, caller: &Caller, request: Request) -> BoxFuture<'static, Outcome> {
+        let (this, caller) = (self.clone(), caller.clone());
+        let answer = |response| Outcome::Answer(response, None);
+        match request {
+            Request::ApiVersions => {
+                std::future::ready(answer(Response::ApiVersions(ApiVersionsResponse::default()))).boxed()
+            }
+            Request::Produce(request) => async move { this.produce(caller, request).await }.boxed(),
+            Request::Fetch(request) => async move { this.fetch(request).await }.boxed(),
+            Request::Metadata(request) => {
+                async move { answer(Response::Metadata(this.metadata(request).await)) }.boxed()
+            }
+            Request::ListOffsets(request) => {
+                async move { answer(Response::ListOffsets(this.list_offsets(request).await)) }.boxed()
+            }
+            Request::OffsetForLeaderEpoch(request) => {
+                let response = self.epoch_ends(request);
+                std::future::ready(answer(Response::OffsetForLeaderEpoch(response))).boxed()
+            }
+        }
+    }
+}

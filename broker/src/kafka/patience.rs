@@ -1,0 +1,106 @@
+//! How long a connection may stand still, depending on what it waits for. One timer per connection, moved rarely.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::options::KafkaOptions;
+use crate::clock::Clock;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    ForARequest,
+    ForTheRestOfARequest,
+    ForTheClientToRead,
+    /// Requests have deadlines of their own.
+    ForTheBroker,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ForARequest => "no request came for too long",
+            Self::ForTheRestOfARequest => "the rest of a request did not come in time",
+            Self::ForTheClientToRead => "the client does not read its answers",
+            Self::ForTheBroker => "a request took too long",
+        })
+    }
+}
+
+/// The timer of one connection.
+pub(super) struct Patience {
+    clock: Clock,
+    idle: Duration,
+    frame: Duration,
+    write: Duration,
+    waiting: Waiting,
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
+    armed_for: Instant,
+}
+
+impl Patience {
+    pub(super) fn new(options: &KafkaOptions, clock: Clock) -> Self {
+        let now = clock.now();
+        let idle = Duration::from_millis(options.idle_timeout_ms);
+        Self {
+            idle,
+            frame: Duration::from_millis(options.frame_timeout_ms),
+            write: Duration::from_millis(options.write_timeout_ms),
+            waiting: Waiting::ForARequest,
+            since: now,
+            timer: Box::pin(tokio::time::sleep(idle)),
+            armed_for: now + idle,
+            clock,
+        }
+    }
+
+    /// Says what the connection waits for now; the time runs from the first call that says so.
+    pub(super) fn wait_for(&mut self, waiting: Waiting) {
+        if self.waiting != waiting {
+            self.waiting = waiting;
+            self.since = self.clock.now();
+        }
+        // The timer is only ever moved forward here; when it rings too early it is wound up again.
+        if let Some(due) = self.due().filter(|due| *due < self.armed_for) {
+            self.wind(due);
+        }
+    }
+
+    /// Something moved (a whole request, an answer, bytes of one): the time starts again.
+    pub(super) fn progress(&mut self) {
+        self.since = self.clock.now();
+    }
+
+    /// Ends when it was waited too long. May be dropped at any time.
+    pub(super) async fn runs_out(&mut self) {
+        loop {
+            self.timer.as_mut().await;
+            let now = self.clock.now();
+            match self.due() {
+                Some(due) if due <= now => return,
+                Some(due) => self.wind(due),
+                None => self.wind(now + self.idle),
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let limit = match self.waiting {
+            Waiting::ForARequest => self.idle,
+            Waiting::ForTheRestOfARequest => self.frame,
+            Waiting::ForTheClientToRead => self.write,
+            Waiting::ForTheBroker => return None,
+        };
+        Some(self.since + limit)
+    }
+
+    fn wind(&mut self, due: Instant) {
+        let left = due.saturating_duration_since(self.clock.now());
+        self.timer.as_mut().reset(tokio::time::Instant::now() + left);
+        self.armed_for = due;
+    }
+}
