@@ -123,6 +123,16 @@ pub struct Txn {
     pub failure: Vec<Op>,
 }
 
+impl Txn {
+    /// The first lease that a put names: the one to blame if a lease is gone.
+    pub(crate) fn first_lease(&self) -> Option<LeaseId> {
+        self.success.iter().chain(&self.failure).find_map(|op| match op {
+            Op::Put { lease, .. } => *lease,
+            Op::Delete { .. } | Op::DeletePrefix { .. } | Op::Get { .. } => None,
+        })
+    }
+}
+
 /// What a transaction did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnOutcome {

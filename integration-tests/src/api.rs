@@ -272,13 +272,15 @@ impl Answer {
     /// Records read as JSON; none for 204.
     ///
     /// # Errors
-    /// If the answer is neither 200 nor 204, or not an array of records.
+    /// If the answer is neither 200 nor 204, or holds no list of records.
     pub fn envelopes(self) -> Result<Vec<Envelope>> {
         if self.status == 204 {
             return Ok(Vec::new());
         }
         ensure!(self.status == 200, "{}: {}", self.status, self.text());
-        serde_json::from_slice(&self.body).with_context(|| format!("no records: {}", self.text()))
+        let body = self.json()?;
+        serde_json::from_value(body["records"].clone())
+            .with_context(|| format!("no records: {}", self.text()))
     }
 
     /// A refusal in the one error shape, with this status.

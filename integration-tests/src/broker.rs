@@ -131,6 +131,22 @@ impl Broker {
         std::fs::remove_dir_all(&self.spec.data_dir).context("wiping a data directory")
     }
 
+    /// Its next start will see a disk of its own of `mib` MiB at `folder`, in a mount namespace that ends with it.
+    /// False if this user may not do that.
+    ///
+    /// # Errors
+    /// If there is no shell.
+    pub fn mount_small_disk(&mut self, folder: &Path, mib: u32) -> Result<bool> {
+        let user = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
+        let unshare =
+            format!("unshare --mount {user} sh -c 'mount -t tmpfs -o size={mib}m none {}", folder.display());
+        let status =
+            Command::new("sh").arg("-c").arg(format!("{unshare}'")).status().context("running a shell")?;
+        // The shell that starts the broker enters the namespace, mounts, and becomes the broker: the pid stays.
+        self.spec.before = Some(format!("exec {unshare}; exec \"$0\" \"$@\"' \"$0\" \"$@\""));
+        Ok(status.success())
+    }
+
     /// Its last lines of output.
     #[must_use]
     pub fn last_lines(&self, count: usize) -> String {

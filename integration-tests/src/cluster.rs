@@ -98,18 +98,18 @@ impl Cluster {
             let mut spec = BrokerSpec {
                 id,
                 etcd: etcd.endpoints(),
-                http_port: ports.next(),
-                kafka_port: ports.next(),
+                http_port: ports.take(),
+                kafka_port: ports.take(),
                 advertised_kafka_port: None,
                 data_dir: folder.path().join(format!("broker-{id}")),
                 settings: plan.settings.clone(),
                 before: None,
             };
             if plan.proxied {
-                let link = Proxy::start(ports.next(), local(spec.kafka_port)).await?;
+                let link = Proxy::start(ports.take(), local(spec.kafka_port)).await?;
                 spec.advertised_kafka_port = Some(link.port());
                 broker_links.push(link);
-                let link = Proxy::start(ports.next(), local(etcd.client_port(0))).await?;
+                let link = Proxy::start(ports.take(), local(etcd.client_port(0))).await?;
                 spec.etcd = vec![format!("http://127.0.0.1:{}", link.port())];
                 etcd_links.push(link);
             }
@@ -198,6 +198,15 @@ impl Cluster {
         self.broker(id).last_lines(20)
     }
 
+    /// One broker without etcd (`tidemark dev`), ready: the quickest way to a broker for tests that need only one.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn dev(settings: &[&str]) -> Result<Self> {
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        Self::start_as(Plan { brokers: 1, etcd_members: 0, settings, ..Plan::default() }).await
+    }
+
     /// Starts broker `id` again and waits until it is ready.
     ///
     /// # Errors
@@ -218,8 +227,9 @@ impl Cluster {
         let id = self.a_running_broker()?;
         let answer = self.api(id).put_json(&format!("/v1/topics/{name}"), &spec).await?;
         ensure!(answer.status == 201, "creating {name}: {} {}", answer.status, answer.text());
+        let api = self.api(id);
         for partition in 0..partitions {
-            self.wait_isr(name, partition, replicas).await?;
+            wait_described(&api, name, partition, usize::try_from(replicas)?).await?;
         }
         Ok(())
     }
@@ -340,6 +350,17 @@ impl PartitionState {
             replicas: list("replicas"),
         })
     }
+}
+
+async fn wait_described(api: &Api, topic: &str, partition: i32, in_sync: usize) -> Result<()> {
+    let what = format!("a leader and {in_sync} in-sync replicas of {topic}/{partition}");
+    eventually(&what, READY_DEADLINE, async || {
+        let seen = api.describe(topic, partition).await?;
+        let isr = seen["isr"].as_array().map_or(0, Vec::len);
+        ensure!(!seen["high_watermark"].is_null() && isr == in_sync, "it is {seen}");
+        Ok(())
+    })
+    .await
 }
 
 fn local(port: u16) -> SocketAddr {

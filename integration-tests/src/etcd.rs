@@ -67,7 +67,7 @@ impl Etcd {
     /// If the folders cannot be created.
     pub fn prepare(count: usize, folder: &Path, ports: &mut PortBlock) -> Result<Self> {
         let numbered: Vec<(String, u16, u16)> =
-            (0..count).map(|n| (format!("etcd-{}", n + 1), ports.next(), ports.next())).collect();
+            (0..count).map(|n| (format!("etcd-{}", n + 1), ports.take(), ports.take())).collect();
         let all: Vec<String> =
             numbered.iter().map(|(name, _, peer)| format!("{name}=http://127.0.0.1:{peer}")).collect();
         let member = |(name, client_port, peer_port): (String, u16, u16)| {

@@ -43,7 +43,7 @@ impl PortBlock {
     ///
     /// # Panics
     /// If the block is used up.
-    pub fn next(&mut self) -> u16 {
+    pub fn take(&mut self) -> u16 {
         assert!(self.used < BLOCK, "a cluster wants more than {BLOCK} ports");
         self.used += 1;
         self.first + self.used - 1
@@ -57,6 +57,6 @@ mod tests {
     #[test]
     fn two_blocks_share_no_port() {
         let (mut a, mut b) = (PortBlock::reserve().unwrap(), PortBlock::reserve().unwrap());
-        assert!(a.next().abs_diff(b.next()) >= BLOCK);
+        assert!(a.take().abs_diff(b.take()) >= BLOCK);
     }
 }

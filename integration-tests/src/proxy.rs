@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_holds_the_bytes_until_the_link_is_whole() {
         let mut ports = PortBlock::reserve().unwrap();
-        let proxy = Proxy::start(ports.next(), echo().await).await.unwrap();
+        let proxy = Proxy::start(ports.take(), echo().await).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
         stream.write_all(b"a").await.unwrap();
         assert_eq!(answer(&mut stream).await, Some(b'a'));
@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_refused_link_closes_what_is_open() {
         let mut ports = PortBlock::reserve().unwrap();
-        let proxy = Proxy::start(ports.next(), echo().await).await.unwrap();
+        let proxy = Proxy::start(ports.take(), echo().await).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
         stream.write_all(b"a").await.unwrap();
         assert_eq!(answer(&mut stream).await, Some(b'a'));

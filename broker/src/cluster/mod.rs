@@ -9,6 +9,7 @@
 //! - [`watcher`]: keeps an image up to date and hands it out.
 //! - [`membership`]: one broker's registration and life sign; [`suspects`]: reports of peers that refuse connections.
 //! - [`assignment`], [`election`], [`reconcile`]: which replicas, which leader, which writes (pure).
+//! - [`observed`]: what a controller remembers in order to wait (pure).
 //! - [`controller`]: the shell that carries out what `reconcile` says while it holds the controller key.
 //! - [`commands`]: what administrators and partition leaders write, by compare-and-put.
 //!
@@ -29,6 +30,7 @@ pub mod suspects;
 pub mod assignment;
 pub mod election;
 pub mod reconcile;
+pub mod observed;
 pub mod controller;
 pub mod commands;
 
@@ -44,3 +46,6 @@ pub use suspects::{Probe, SuspectOptions, Suspects};
 pub use topic_config::TopicConfig;
 pub use values::{ClusterMeta, HostPort, Live, LiveState, Recovered, Recovery, Registration};
 pub use watcher::{Contact, Watcher, WatcherOptions};
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,14 @@ pub const VERSION: u32 = 1;
 pub trait Value: Serialize + DeserializeOwned {
     /// The version that it says.
     fn version(&self) -> u32;
+
+    /// What must hold of it beyond its form.
+    ///
+    /// # Errors
+    /// What does not, for people.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 macro_rules! versioned {
@@ -36,11 +44,56 @@ versioned!(
     Registration,
     Live,
     ControllerSeat,
-    TopicValue,
-    PartitionState,
     Suspicion,
     ProducerIds,
 );
+
+/// The most partitions of a topic that a broker believes; commands allow fewer.
+const PARTITIONS_MAX: usize = 100_000;
+
+impl Value for TopicValue {
+    fn version(&self) -> u32 {
+        self.v
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let count = self.partitions.len();
+        if count == 0 || count > PARTITIONS_MAX {
+            return Err(format!("it has {count} partitions, not 1 to {PARTITIONS_MAX}"));
+        }
+        match self.partitions.iter().position(Vec::is_empty) {
+            Some(partition) => Err(format!("partition {partition} has no replicas")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Value for PartitionState {
+    fn version(&self) -> u32 {
+        self.v
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let members: Vec<BrokerId> = self.isr.iter().chain(&self.elr).map(|entry| entry.broker).collect();
+        let twice = members.iter().enumerate().find(|(place, broker)| members[..*place].contains(broker));
+        if let Some((_, broker)) = twice {
+            return Err(format!("broker {broker} stands twice in isr and elr"));
+        }
+        if self.leader.is_some_and(|leader| !self.isr.contains(&leader)) {
+            return Err("its leader is not in isr".to_owned());
+        }
+        if !self.elr.is_empty() && self.may_commit() {
+            return Err("it has eligible leader replicas though isr has min_isr members".to_owned());
+        }
+        if self.replicas.is_empty() || self.min_isr == 0 {
+            return Err("it needs replicas and a min_isr of at least 1".to_owned());
+        }
+        if !(0..i32::MAX).contains(&self.leader_epoch.0) {
+            return Err(format!("leader epoch {} is out of range", self.leader_epoch));
+        }
+        Ok(())
+    }
+}
 
 /// The value as it is stored.
 #[must_use]
@@ -56,10 +109,12 @@ pub fn encode<T: Value>(value: &T) -> Bytes {
 /// What is wrong with it, for people.
 pub fn decode<T: Value>(stored: &[u8]) -> Result<T, String> {
     let value: T = serde_json::from_slice(stored).map_err(|error| error.to_string())?;
-    match value.version() {
-        VERSION => Ok(value),
-        other => Err(format!("it has version {other}, this broker reads {VERSION}: upgrade this broker")),
+    let version = value.version();
+    if version != VERSION {
+        return Err(format!("it has version {version}, this broker reads {VERSION}: upgrade this broker"));
     }
+    value.check()?;
+    Ok(value)
 }
 
 /// A host and a port as others reach them; `host:port` in text, an IPv6 address in brackets.

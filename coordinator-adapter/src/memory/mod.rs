@@ -16,6 +16,3 @@ mod watching;
 mod store;
 
 pub use store::{MemoryOptions, MemoryStore};
-
-#[cfg(test)]
-mod tests;

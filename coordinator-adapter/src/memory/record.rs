@@ -75,8 +75,7 @@ impl Record {
     /// Reads a line without its line feed.
     pub(super) fn from_line(line: &[u8]) -> Result<Self, LineError> {
         let (sum, json) = line.split_at_checked(9).ok_or(LineError::Damaged)?;
-        let sum = std::str::from_utf8(&sum[..8]).ok().and_then(|sum| u32::from_str_radix(sum, 16).ok());
-        if sum != Some(crc32fast::hash(json)) {
+        if sum != format!("{:08x} ", crc32fast::hash(json)).as_bytes() {
             return Err(LineError::Damaged);
         }
         serde_json::from_slice(json).map_err(|error| LineError::Foreign(error.to_string()))

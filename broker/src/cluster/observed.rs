@@ -1,0 +1,133 @@
+//! What a broker that stands by as controller remembers: who vanished when, and who waits to lead again since when.
+//!
+//! It decides when to wait, never what to write. Every broker keeps it, so that a new controller knows the last minute.
+//!
+//! *Invariant:* the brake (rule 14) holds only for brokers that vanished without a trace: one that said goodbye, or
+//! whose port refused its peers, is known to be gone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::types::{BrokerId, Incarnation, TopicPartition};
+
+use super::image::Image;
+use super::reconcile::PartitionWrite;
+use super::values::LiveState;
+
+/// Clusters up to this size never brake: one of three dying must fail over at once.
+const UNBRAKED_BROKERS_MAX: usize = 3;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Deaths within this time count as one; a mass death is waited out for as long again.
+    pub brake: Duration,
+    /// How long a preferred leader must have been able to lead before leadership returns to it.
+    pub rebalance_after: Duration,
+    /// The pause between two rounds of returning leaderships.
+    pub rebalance_pause: Duration,
+    /// How many leaderships return in one round.
+    pub rebalance_moves_max: usize,
+}
+
+/// The memory of one broker.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    living: BTreeMap<BrokerId, Incarnation>,
+    vanished: BTreeMap<BrokerId, Vanished>,
+    braked_until: Option<Instant>,
+    able_since: HashMap<TopicPartition, Instant>,
+    last_round: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Vanished {
+    life: Incarnation,
+    at: Instant,
+    with_a_trace: bool,
+}
+
+impl Observed {
+    /// Takes note of a newer image; `before` is the one noted last.
+    pub fn note(&mut self, before: &Image, image: &Image, now: Instant, patience: &Patience) {
+        let living: BTreeMap<_, _> =
+            image.live_brokers().filter_map(|broker| Some((broker, image.living(broker)?))).collect();
+        for (broker, life) in &self.living {
+            if living.get(broker) != Some(life) {
+                let with_a_trace = left_a_trace(before, image, *broker);
+                self.vanished.insert(*broker, Vanished { life: *life, at: now, with_a_trace });
+            }
+        }
+        let returned = |broker: &BrokerId| living.contains_key(broker);
+        self.vanished.retain(|broker, death| {
+            let recent = now.saturating_duration_since(death.at) < patience.brake * 2;
+            // The life that vanished is kept for its time of death, but one that is back does not count.
+            death.with_a_trace |= returned(broker);
+            recent
+        });
+        self.living = living;
+        self.set_brake(now, patience);
+    }
+
+    fn set_brake(&mut self, now: Instant, patience: &Patience) {
+        let recent = |death: &&Vanished| {
+            !death.with_a_trace && now.saturating_duration_since(death.at) < patience.brake
+        };
+        let missing = self.vanished.values().filter(recent).count();
+        let before = self.living.len() + missing;
+        if before > UNBRAKED_BROKERS_MAX && missing * 3 > before {
+            self.braked_until = self.braked_until.or(Some(now + patience.brake));
+        } else if self.vanished.values().all(|death| death.with_a_trace) {
+            self.braked_until = None;
+        }
+        self.braked_until = self.braked_until.filter(|until| now < *until);
+    }
+
+    /// Until when nothing is to be done about the dead, if so.
+    #[must_use]
+    pub fn braked_until(&self, now: Instant) -> Option<Instant> {
+        self.braked_until.filter(|until| now < *until)
+    }
+
+    /// When this life was seen to vanish, if that was lately.
+    #[must_use]
+    pub fn vanished_at(&self, life: Incarnation) -> Option<Instant> {
+        self.vanished.get(&life.broker).filter(|death| death.life == life).map(|death| death.at)
+    }
+
+    /// Of the partitions whose preferred leader could lead, those whose time has come.
+    pub fn due(
+        &mut self,
+        candidates: Vec<PartitionWrite>,
+        now: Instant,
+        patience: &Patience,
+    ) -> Vec<PartitionWrite> {
+        let able_since = candidates.iter().map(|write| {
+            let since = self.able_since.get(&write.tp).copied().unwrap_or(now);
+            (write.tp.clone(), since)
+        });
+        self.able_since = able_since.collect();
+        let pausing =
+            self.last_round.is_some_and(|last| now.saturating_duration_since(last) < patience.rebalance_pause);
+        if pausing {
+            return Vec::new();
+        }
+        let mut due = candidates;
+        due.retain(|write| {
+            now.saturating_duration_since(self.able_since[&write.tp]) >= patience.rebalance_after
+        });
+        due.truncate(patience.rebalance_moves_max);
+        if !due.is_empty() {
+            self.last_round = Some(now);
+        }
+        due
+    }
+}
+
+/// Whether a broker that vanished is known to be gone: it was draining or had not begun to serve, or its peers were
+/// refused by its port, or it is back already.
+fn left_a_trace(before: &Image, image: &Image, broker: BrokerId) -> bool {
+    let said_goodbye = before.live.get(&broker).is_none_or(|live| live.state != LiveState::Active);
+    let refused = before.suspects.keys().chain(image.suspects.keys()).any(|(suspect, _)| *suspect == broker);
+    said_goodbye || refused || image.live.contains_key(&broker)
+}

@@ -1,0 +1,7 @@
+//! Tests of the cluster's floor that span its files; the small ones stand beside the code.
+
+mod world;
+mod rules;
+mod election;
+mod image;
+mod reconcile;
