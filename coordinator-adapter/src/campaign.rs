@@ -104,7 +104,11 @@ mod tests {
         let (store, mine, other) = store_with_leases().await;
         let first = acquire(&store, mine).await.unwrap().unwrap();
         assert_eq!(acquire(&store, other).await.unwrap(), None);
-        assert_eq!(acquire(&store, mine).await.unwrap().as_ref(), Some(&first), "asking again changes nothing");
+        assert_eq!(
+            acquire(&store, mine).await.unwrap().as_ref(),
+            Some(&first),
+            "asking again changes nothing"
+        );
         resign(&*store, &first).await.unwrap();
         let second = acquire(&store, other).await.unwrap().unwrap();
         assert!(second.create_revision > first.create_revision);

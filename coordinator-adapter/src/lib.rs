@@ -29,6 +29,6 @@ pub use faulty::FaultyStore;
 pub use memory::{MemoryOptions, MemoryStore};
 pub use session::{Session, SessionOptions};
 pub use store::{
-    Compare, KeyValue, Lease, LeaseId, Listing, Op, Revision, Store, Txn, TxnOutcome, Watch, WatchBatch, WatchEnd,
-    WatchEvent,
+    Compare, KeyValue, Lease, LeaseId, Listing, Op, Revision, Store, Txn, TxnOutcome, Watch, WatchBatch,
+    WatchEnd, WatchEvent,
 };

@@ -27,7 +27,9 @@ pub(crate) fn check_txn(txn: &Txn) -> Result<(), StoreError> {
         [("compare", txn.compares.len()), ("success", txn.success.len()), ("failure", txn.failure.len())]
     {
         if entries > TXN_OPS_MAX {
-            return Err(invalid(format!("{entries} entries in the {list} list, at most {TXN_OPS_MAX}: split it")));
+            return Err(invalid(format!(
+                "{entries} entries in the {list} list, at most {TXN_OPS_MAX}: split it"
+            )));
         }
     }
     if txn.compares.iter().any(|compare| compare_key(compare).is_empty()) {

@@ -215,7 +215,7 @@ impl Watch {
 /// A coordination store with etcd's semantics.
 ///
 /// Every call is bounded in time by the implementation and fails with [`StoreError::Unavailable`] (certainly not
-/// applied) or [`StoreError::Unknown`] (perhaps applied). No implementation retries a write.
+/// applied) or [`StoreError::Unknown`] (perhaps applied). No implementation sends a transaction or a grant twice.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads one key, linearizably, and the revision at which it was read.

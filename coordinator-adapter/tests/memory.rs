@@ -1,5 +1,7 @@
 //! The memory store and the same with a file keep the rules of the suite; the file keeps what was answered.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -54,7 +56,9 @@ async fn open_once_free(path: &Path, options: MemoryOptions) -> MemoryStore {
     let opened = async {
         loop {
             match MemoryStore::open(path, options.clone()) {
-                Err(StoreError::Invalid { reason }) if reason.contains("in use") => tokio::task::yield_now().await,
+                Err(StoreError::Invalid { reason }) if reason.contains("in use") => {
+                    tokio::task::yield_now().await
+                }
                 opened => return opened.unwrap(),
             }
         }
@@ -115,7 +119,10 @@ async fn everything_but_leased_keys_survives_a_restart() {
     let mut watch = store.watch("/leased/", last.next()).await.unwrap();
     let batch = watch.next().await.unwrap();
     assert_eq!(batch.revision, last.next());
-    assert!(batch.events.iter().all(|event| matches!(event, WatchEvent::Delete { .. })) && batch.events.len() == 2);
+    assert!(
+        batch.events.iter().all(|event| matches!(event, WatchEvent::Delete { .. }))
+            && batch.events.len() == 2
+    );
     assert_eq!(store.keep_alive(lease).await, Err(StoreError::LeaseNotFound(lease)));
     let fresh = store.grant(Duration::from_secs(60)).await.unwrap().id;
     assert_ne!(fresh, lease, "no lease is given an old name");
@@ -177,7 +184,10 @@ async fn a_damaged_middle_is_refused_with_advice() {
         damaged[at] ^= 0x20;
         std::fs::write(&path, damaged).unwrap();
         let refused = MemoryStore::open(&path, MemoryOptions::default());
-        assert!(matches!(refused, Err(StoreError::Invalid { reason }) if reason.contains("restore")), "byte {at}");
+        assert!(
+            matches!(refused, Err(StoreError::Invalid { reason }) if reason.contains("restore")),
+            "byte {at}"
+        );
     }
     std::fs::write(&path, b"").unwrap();
     assert!(MemoryStore::open(&path, MemoryOptions::default()).is_err(), "an emptied file is not a new one");
@@ -195,7 +205,11 @@ async fn a_large_file_is_written_anew() {
     }
     let before = store.get("/n").await.unwrap();
     let mut watch = store.watch("/", Revision(2)).await.unwrap();
-    assert_eq!(watch.next().await.unwrap().events.len(), 500, "a snapshot takes nothing from the running store");
+    assert_eq!(
+        watch.next().await.unwrap().events.len(),
+        500,
+        "a snapshot takes nothing from the running store"
+    );
     drop((store, watch));
     let store = open_once_free(&path, options).await;
     assert_eq!(store.get("/n").await.unwrap(), before);
@@ -238,7 +252,11 @@ fn opening_ten_thousand_keys_is_quick() {
     runtime.block_on(async {
         for hundred in 0..100 {
             let value = Bytes::from(vec![b'x'; 300]);
-            let ops = (0..100).map(|n| Op::Put { key: format!("/{hundred}/{n}"), value: value.clone(), lease: None });
+            let ops = (0..100).map(|n| Op::Put {
+                key: format!("/{hundred}/{n}"),
+                value: value.clone(),
+                lease: None,
+            });
             store.txn(Txn { success: ops.collect(), ..Txn::default() }).await.unwrap();
         }
     });

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use crate::conformance::{leases, txns, watches};
-use crate::store::{Compare, KeyValue, LeaseId, Op, Revision, Store, Txn, TxnOutcome, Watch, WatchEnd, WatchEvent};
+use crate::store::{
+    Compare, KeyValue, LeaseId, Op, Revision, Store, Txn, TxnOutcome, Watch, WatchEnd, WatchEvent,
+};
 
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(20);

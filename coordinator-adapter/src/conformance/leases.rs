@@ -19,7 +19,8 @@ pub async fn expiry_is_one_revision(bench: &dyn Bench) {
     let lease = grant(bench).await;
     let before = revision(bench).await;
     let keys = ["/lease/a", "/lease/b", "/lease/c"];
-    apply(bench, vec![put_under(keys[1], lease.id), put("/lease/free", ""), put_under(keys[0], lease.id)]).await;
+    apply(bench, vec![put_under(keys[1], lease.id), put("/lease/free", ""), put_under(keys[0], lease.id)])
+        .await;
     let last = apply(bench, vec![put_under(keys[2], lease.id)]).await.revision;
     assert_eq!(read(bench, keys[0]).await.and_then(|entry| entry.lease), Some(lease.id));
     let mut watch = watch(bench, "/lease/", last.next()).await;
@@ -45,7 +46,11 @@ pub async fn a_revoked_lease_is_gone(bench: &dyn Bench) {
     let other = grant(bench).await;
     assert_ne!(lease.id, other.id);
     let keys = ["/revoke/a", "/revoke/b"];
-    apply(bench, vec![put_under(keys[0], lease.id), put_under(keys[1], lease.id), put_under("/revoke/c", other.id)]).await;
+    apply(
+        bench,
+        vec![put_under(keys[0], lease.id), put_under(keys[1], lease.id), put_under("/revoke/c", other.id)],
+    )
+    .await;
     let before = revision(bench).await;
     bench.store().revoke(lease.id).await.expect("revoked");
     assert_eq!(revision(bench).await, before.next());
@@ -78,8 +83,15 @@ pub async fn a_missing_lease_refuses_the_txn(bench: &dyn Bench) {
 /// A put without lease, or under another, takes the key away from the old one.
 pub async fn a_key_leaves_its_lease_when_written_without(bench: &dyn Bench) {
     let (lease, other) = (grant(bench).await, grant(bench).await);
-    apply(bench, vec![put_under("/leave/a", lease.id), put_under("/leave/b", lease.id), put_under("/leave/c", lease.id)])
-        .await;
+    apply(
+        bench,
+        vec![
+            put_under("/leave/a", lease.id),
+            put_under("/leave/b", lease.id),
+            put_under("/leave/c", lease.id),
+        ],
+    )
+    .await;
     apply(bench, vec![put("/leave/a", ""), put_under("/leave/b", other.id)]).await;
     bench.store().revoke(lease.id).await.expect("revoked");
     let left = bench.store().list("/leave/").await.expect("listed").entries;

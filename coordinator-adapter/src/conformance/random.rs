@@ -95,8 +95,11 @@ impl Replay<'_> {
                 };
                 let answer = store.txn(txn).await.map_err(blamed).map(|outcome| {
                     self.last = self.last.max(outcome.revision);
-                    let reads: Vec<_> =
-                        outcome.reads.iter().map(|read| read.as_ref().map(|entry| self.entry(entry))).collect();
+                    let reads: Vec<_> = outcome
+                        .reads
+                        .iter()
+                        .map(|read| read.as_ref().map(|entry| self.entry(entry)))
+                        .collect();
                     format!("{} at {} {reads:?}", outcome.succeeded, self.relative(outcome.revision))
                 });
                 format!("txn: {}", self.answer(answer))
@@ -152,7 +155,8 @@ impl Replay<'_> {
                 revisions.entry(self.relative(revision)).or_default().push(format!("{key}={value:?}"));
             }
         }
-        self.trace.extend(revisions.into_iter().map(|(revision, changes)| format!("{revision}: {changes:?}")));
+        self.trace
+            .extend(revisions.into_iter().map(|(revision, changes)| format!("{revision}: {changes:?}")));
     }
 
     fn relative(&self, revision: Revision) -> i64 {

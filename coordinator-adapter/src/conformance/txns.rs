@@ -26,7 +26,8 @@ pub async fn revisions_count_changes(bench: &dyn Bench) {
     let b = read(bench, "/rev/b").await.expect("written");
     assert_eq!((b.create_revision, b.mod_revision, b.version), (first.revision, first.revision, 1));
 
-    for nothing in [vec![], vec![get("/rev/a")], vec![delete("/rev/none")], vec![delete_prefix("/rev/none")]] {
+    for nothing in [vec![], vec![get("/rev/a")], vec![delete("/rev/none")], vec![delete_prefix("/rev/none")]]
+    {
         assert_eq!(apply(bench, nothing).await.revision, second.revision);
     }
     let deleted = apply(bench, vec![delete("/rev/a"), delete("/rev/a")]).await;
@@ -69,10 +70,17 @@ pub async fn compares_hold_as_in_etcd(bench: &dyn Bench) {
 pub async fn branches_and_reads(bench: &dyn Bench) {
     apply(bench, vec![put("/branch/a", "1"), put("/branch/b", "1")]).await;
     let guard = |key: &str| vec![Compare::Exists(key.to_owned())];
-    let success =
-        vec![get("/branch/b"), put("/branch/b", "2"), get("/branch/none"), get("/branch/b"), delete("/branch/a"), get("/branch/a")];
+    let success = vec![
+        get("/branch/b"),
+        put("/branch/b", "2"),
+        get("/branch/none"),
+        get("/branch/b"),
+        delete("/branch/a"),
+        get("/branch/a"),
+    ];
     let failure = vec![get("/branch/none"), get("/branch/b")];
-    let taken = bench.store().txn(when(guard("/branch/a"), success.clone(), failure.clone())).await.expect("applied");
+    let taken =
+        bench.store().txn(when(guard("/branch/a"), success.clone(), failure.clone())).await.expect("applied");
     assert!(taken.succeeded);
     let values: Vec<_> = taken.reads.iter().map(|read| read.as_ref().map(|entry| &entry.value[..])).collect();
     assert_eq!(values, [Some(&b"1"[..]), None, Some(b"2"), None]);
@@ -88,20 +96,26 @@ pub async fn branches_and_reads(bench: &dyn Bench) {
 /// What is beyond the limits is refused for good, and nothing of it is applied.
 pub async fn limits_refuse_and_change_nothing(bench: &dyn Bench) {
     let puts = |count: usize| (0..count).map(|n| put(&format!("/limit/{n}"), "")).collect::<Vec<_>>();
-    let compares = |count: usize| (0..count).map(|n| Compare::Missing(format!("/limit/{n}"))).collect::<Vec<_>>();
+    let compares =
+        |count: usize| (0..count).map(|n| Compare::Missing(format!("/limit/{n}"))).collect::<Vec<_>>();
     let full = when(compares(TXN_OPS_MAX), puts(TXN_OPS_MAX), vec![get("/limit/0"); TXN_OPS_MAX]);
     assert!(bench.store().txn(full).await.expect("as much as is allowed").succeeded);
-    let large = Op::Put { key: "/limit/0".to_owned(), value: vec![b'x'; TXN_BYTES_MAX - 1_024].into(), lease: None };
+    let large =
+        Op::Put { key: "/limit/0".to_owned(), value: vec![b'x'; TXN_BYTES_MAX - 1_024].into(), lease: None };
     let before = apply(bench, vec![large]).await.revision;
 
-    let too_large = Op::Put { key: "/limit/0".to_owned(), value: vec![b'x'; TXN_BYTES_MAX].into(), lease: None };
+    let too_large =
+        Op::Put { key: "/limit/0".to_owned(), value: vec![b'x'; TXN_BYTES_MAX].into(), lease: None };
     let refused: [(&str, Txn); 9] = [
         ("129 compares", when(compares(TXN_OPS_MAX + 1), vec![], vec![])),
         ("129 operations", when(vec![], puts(TXN_OPS_MAX + 1), vec![])),
         ("129 operations not taken", when(vec![], vec![], puts(TXN_OPS_MAX + 1))),
         ("a key put twice", when(vec![], vec![put("/limit/x", "1"), put("/limit/x", "2")], vec![])),
         ("a key put and deleted", when(vec![], vec![put("/limit/x", "1"), delete("/limit/x")], vec![])),
-        ("a key put and in a deleted prefix", when(vec![], vec![delete_prefix("/limit/"), put("/limit/x", "1")], vec![])),
+        (
+            "a key put and in a deleted prefix",
+            when(vec![], vec![delete_prefix("/limit/"), put("/limit/x", "1")], vec![]),
+        ),
         ("the same not taken", when(vec![], vec![], vec![put("/limit/x", "1"), delete("/limit/x")])),
         ("an empty key", when(vec![], vec![put("", "1")], vec![])),
         ("too many bytes", when(vec![], vec![too_large], vec![])),
@@ -117,7 +131,8 @@ pub async fn limits_refuse_and_change_nothing(bench: &dyn Bench) {
 
 /// A prefix is one of characters, not of levels, and ends in the right place.
 pub async fn prefixes_end_where_they_should(bench: &dyn Bench) {
-    let keys = ["/prefix", "/prefix/", "/prefix/a", "/prefix/a/b", "/prefix/\u{10ffff}", "/prefix0", "/prefiy"];
+    let keys =
+        ["/prefix", "/prefix/", "/prefix/a", "/prefix/a/b", "/prefix/\u{10ffff}", "/prefix0", "/prefiy"];
     apply(bench, keys.iter().map(|key| put(key, "")).collect()).await;
     let listed = |prefix: &'static str| async move {
         let listing = bench.store().list(prefix).await.expect("listed");
@@ -136,7 +151,8 @@ pub async fn prefixes_end_where_they_should(bench: &dyn Bench) {
 /// A list that takes several pages shows one revision, while all its keys are being rewritten.
 pub async fn lists_are_of_one_revision(bench: &dyn Bench) {
     let keys: Vec<String> = (0..100).map(|n| format!("/list/{n:03}")).collect();
-    let write = |value: u64| when(vec![], keys.iter().map(|key| put(key, &value.to_string())).collect(), vec![]);
+    let write =
+        |value: u64| when(vec![], keys.iter().map(|key| put(key, &value.to_string())).collect(), vec![]);
     let stop = Arc::new(AtomicBool::new(false));
     let store = bench.store();
     store.txn(write(0)).await.expect("applied");

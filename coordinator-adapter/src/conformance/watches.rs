@@ -11,9 +11,11 @@ use crate::store::{Op, Revision, WatchEnd};
 pub async fn changes_arrive_whole_and_in_order(bench: &dyn Bench) {
     let from = revision(bench).await.next();
     let mut early = watch(bench, "/watch/", from).await;
-    let first = apply(bench, vec![put("/watch/b", "1"), put("/elsewhere", "1"), put("/watch/a", "1")]).await.revision;
+    let first =
+        apply(bench, vec![put("/watch/b", "1"), put("/elsewhere", "1"), put("/watch/a", "1")]).await.revision;
     let second = apply(bench, vec![put("/elsewhere", "2")]).await.revision;
-    let third = apply(bench, vec![put("/watch/c", "1"), delete("/watch/b"), delete("/watch/none")]).await.revision;
+    let third =
+        apply(bench, vec![put("/watch/c", "1"), delete("/watch/b"), delete("/watch/none")]).await.revision;
     let fourth = apply(bench, vec![Op::DeletePrefix { prefix: "/watch/".to_owned() }]).await.revision;
     assert_eq!(second.next(), third);
     let expected = [
@@ -24,7 +26,8 @@ pub async fn changes_arrive_whole_and_in_order(bench: &dyn Bench) {
         (fourth, "/watch/a", None),
         (fourth, "/watch/c", None),
     ];
-    let expected = expected.map(|(revision, key, value)| (revision, key.to_owned(), value.map(str::to_owned)));
+    let expected =
+        expected.map(|(revision, key, value)| (revision, key.to_owned(), value.map(str::to_owned)));
     assert_eq!(changes(&mut early, expected.len()).await, expected);
     let mut late = watch(bench, "/watch/", from).await;
     assert_eq!(changes(&mut late, expected.len()).await, expected, "history reads as it was lived");
@@ -35,7 +38,11 @@ pub async fn changes_arrive_whole_and_in_order(bench: &dyn Bench) {
 pub async fn a_watch_resumes_without_gap_or_repeat(bench: &dyn Bench) {
     let from = revision(bench).await.next();
     for n in 0..30 {
-        apply(bench, vec![put(&format!("/resume/{}", n % 4), &n.to_string()), put("/resume/all", &n.to_string())]).await;
+        apply(
+            bench,
+            vec![put(&format!("/resume/{}", n % 4), &n.to_string()), put("/resume/all", &n.to_string())],
+        )
+        .await;
     }
     let whole = changes(&mut watch(bench, "/resume/", from).await, 60).await;
     let mut next = from;
@@ -90,12 +97,17 @@ pub async fn a_compacted_revision_is_told(bench: &dyn Bench) {
     assert_eq!(changes(&mut running, 2).await.len(), 2);
     let kept = apply(bench, vec![put("/compact/a", "3")]).await.revision;
     bench.compact(kept).await;
-    assert!(matches!(end(&mut watch(bench, "/compact/", old).await).await, WatchEnd::Compacted(at) if at >= kept));
+    assert!(
+        matches!(end(&mut watch(bench, "/compact/", old).await).await, WatchEnd::Compacted(at) if at >= kept)
+    );
     let later = apply(bench, vec![put("/compact/a", "4")]).await.revision;
     let expected = [(kept, Some("3".to_owned())), (later, Some("4".to_owned()))];
     for watch in [&mut running, &mut watch(bench, "/compact/", kept).await] {
         let seen = changes(watch, 2).await;
-        assert_eq!(seen.into_iter().map(|(revision, _, value)| (revision, value)).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            seen.into_iter().map(|(revision, _, value)| (revision, value)).collect::<Vec<_>>(),
+            expected
+        );
     }
     let listing = bench.store().list("/compact/").await.expect("the present is not compacted");
     assert_eq!(listing.entries.len(), 1);

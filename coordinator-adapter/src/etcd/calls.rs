@@ -141,7 +141,9 @@ fn call_error(failure: Failure, maybe_applied: bool) -> CallError {
         Failure::Compacted => return CallError::Compacted,
         Failure::TooLarge(reason) => return CallError::TooLarge(reason),
         Failure::Invalid(reason) => StoreError::Invalid { reason },
-        Failure::NotNow(reason) | Failure::Elsewhere(reason) | Failure::Ambiguous(reason) if maybe_applied => {
+        Failure::NotNow(reason) | Failure::Elsewhere(reason) | Failure::Ambiguous(reason)
+            if maybe_applied =>
+        {
             StoreError::Unknown { reason }
         }
         Failure::NotNow(reason) | Failure::Elsewhere(reason) | Failure::Ambiguous(reason) => {

@@ -37,7 +37,9 @@ pub(super) fn txn(txn: Txn) -> EtcdTxn {
 fn compare(compare: Compare) -> EtcdCompare {
     match compare {
         Compare::ModRevision(key, revision) => EtcdCompare::mod_revision(key, CompareOp::Equal, revision.0),
-        Compare::CreateRevision(key, revision) => EtcdCompare::create_revision(key, CompareOp::Equal, revision.0),
+        Compare::CreateRevision(key, revision) => {
+            EtcdCompare::create_revision(key, CompareOp::Equal, revision.0)
+        }
         Compare::Exists(key) => EtcdCompare::create_revision(key, CompareOp::Greater, 0),
         Compare::Missing(key) => EtcdCompare::create_revision(key, CompareOp::Equal, 0),
     }

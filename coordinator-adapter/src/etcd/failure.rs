@@ -33,9 +33,9 @@ impl From<ClientError> for Failure {
         match error {
             ClientError::GRpcStatus(status) => Self::from(&status),
             ClientError::LeaseKeepAliveError(reason) if reason == "lease not found" => Self::LeaseNotFound,
-            ClientError::InvalidArgs(_) | ClientError::InvalidUri(_) | ClientError::InvalidMetadataValue(_) => {
-                Self::Invalid(error.to_string())
-            }
+            ClientError::InvalidArgs(_)
+            | ClientError::InvalidUri(_)
+            | ClientError::InvalidMetadataValue(_) => Self::Invalid(error.to_string()),
             _ => Self::Ambiguous(error.to_string()),
         }
     }
@@ -74,7 +74,9 @@ impl Failure {
     /// An error that etcd's own code did not give.
     fn of_transport(status: &Status, reason: String) -> Self {
         match status.code() {
-            Code::ResourceExhausted if reason.contains("received message larger than max") => Self::Invalid(reason),
+            Code::ResourceExhausted if reason.contains("received message larger than max") => {
+                Self::Invalid(reason)
+            }
             Code::OutOfRange if reason.contains("message length too large") => Self::TooLarge(reason),
             Code::Unimplemented => Self::Invalid(reason),
             _ => Self::Ambiguous(reason),
@@ -122,14 +124,25 @@ mod tests {
     #[test]
     fn only_refusals_given_before_proposing_are_certain() {
         assert!(matches!(of(Code::Unavailable, "etcdserver: no leader"), Failure::Elsewhere(_)));
-        assert!(matches!(of(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"), Failure::NotNow(_)));
+        assert!(matches!(
+            of(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"),
+            Failure::NotNow(_)
+        ));
         assert!(matches!(of(Code::ResourceExhausted, "etcdserver: too many requests"), Failure::NotNow(_)));
-        for unsure in ["request timed out", "leader changed", "server stopped", "request timed out, possibly due to previous leader failure"] {
+        for unsure in [
+            "request timed out",
+            "leader changed",
+            "server stopped",
+            "request timed out, possibly due to previous leader failure",
+        ] {
             let failure = of(Code::Unavailable, &format!("etcdserver: {unsure}"));
             assert!(matches!(failure, Failure::Ambiguous(_)), "{unsure}: {failure:?}");
         }
         assert!(matches!(of(Code::Unavailable, "transport error"), Failure::Ambiguous(_)));
-        assert!(matches!(of(Code::ResourceExhausted, "h2 protocol error: enhance your calm"), Failure::Ambiguous(_)));
+        assert!(matches!(
+            of(Code::ResourceExhausted, "h2 protocol error: enhance your calm"),
+            Failure::Ambiguous(_)
+        ));
         assert!(matches!(of(Code::Unknown, "no leader"), Failure::Ambiguous(_)));
     }
 

@@ -47,9 +47,10 @@ impl Members {
         }
         let mut members = Vec::with_capacity(options.endpoints.len());
         for (place, endpoint) in options.endpoints.iter().enumerate() {
-            let client = Client::connect([endpoint], Some(connect_options(options)))
-                .await
-                .map_err(|error| StoreError::Invalid { reason: format!("etcd endpoint {endpoint}: {error}") })?;
+            let client =
+                Client::connect([endpoint], Some(connect_options(options))).await.map_err(|error| {
+                    StoreError::Invalid { reason: format!("etcd endpoint {endpoint}: {error}") }
+                })?;
             members.push(Member {
                 place,
                 endpoint: endpoint.clone(),

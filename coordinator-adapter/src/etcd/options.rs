@@ -1,5 +1,9 @@
 //! What an etcd store may be told.
 
+/// Pings that come faster than this make etcd close the connection (`--grpc-keepalive-min-time`), unless it has sent
+/// something meanwhile: from the third on, measured after 8 s of pings every 2 s.
+const ETCD_PING_EVERY_MS: u64 = 5_000;
+
 /// Where etcd is and how long it may take.
 #[derive(Clone, Debug)]
 pub struct EtcdOptions {
@@ -36,5 +40,20 @@ impl Default for EtcdOptions {
             page_entries: 10_000,
             answer_bytes_max: 64 << 20,
         }
+    }
+}
+
+impl EtcdOptions {
+    /// Says what does not go together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let pings = self.keep_alive_interval_ms;
+        if pings < ETCD_PING_EVERY_MS && self.watch_silence_ms > 2 * pings {
+            return Err(format!(
+                "watch_silence_ms {} is over twice keep_alive_interval_ms {pings}: etcd would close a quiet connection \
+                 for being pinged too often; lower the one, or raise the other to {ETCD_PING_EVERY_MS}",
+                self.watch_silence_ms
+            ));
+        }
+        Ok(())
     }
 }

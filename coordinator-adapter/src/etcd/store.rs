@@ -32,8 +32,9 @@ impl EtcdStore {
     /// the calls. Needs a runtime.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] for an address that is none.
+    /// [`StoreError::Invalid`] for an address that is none, and for options that do not go together.
     pub async fn connect(options: EtcdOptions) -> Result<Self, StoreError> {
+        options.check().map_err(|reason| StoreError::Invalid { reason })?;
         let members = Members::new(&options).await?;
         Ok(Self {
             calls: Calls::new(members, &options),
@@ -66,8 +67,10 @@ impl EtcdStore {
         let mut revision = 0;
         let mut entries = Vec::new();
         loop {
-            let options =
-                GetOptions::new().with_range(to.clone()).with_limit(i64::from(page_entries)).with_revision(revision);
+            let options = GetOptions::new()
+                .with_range(to.clone())
+                .with_limit(i64::from(page_entries))
+                .with_revision(revision);
             let page = self.calls.repeatable(|member| range(member, from.clone(), options.clone())).await;
             let mut page = match page {
                 Err(CallError::TooLarge(_)) if page_entries > 1 => {

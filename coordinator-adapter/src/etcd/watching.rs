@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Error as ClientError, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
+use etcd_client::{
+    Error as ClientError, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -41,7 +43,9 @@ pub(super) fn open(
             Some(first) if first.compact_revision() != 0 || (first.created() && !first.canceled()) => {
                 Ok(Stream { place, requests, responses, first: Some(first), assembler: Assembler::new(from) })
             }
-            Some(response) => Err(ClientError::WatchError(format!("not created: {}", response.cancel_reason()))),
+            Some(response) => {
+                Err(ClientError::WatchError(format!("not created: {}", response.cancel_reason())))
+            }
             None => Err(ClientError::WatchError("closed before it was created".to_owned())),
         }
     }
@@ -56,6 +60,7 @@ pub(super) async fn carry(
 ) {
     loop {
         let step = tokio::select! {
+            biased;
             () = sender.closed() => return,
             step = stream.next(silence) => step,
         };

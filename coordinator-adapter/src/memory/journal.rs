@@ -48,12 +48,14 @@ impl Journal {
         let restored = match File::open(path) {
             Ok(mut file) => {
                 file.read_to_end(&mut bytes).map_err(|error| refused("read", path, &error))?;
-                restore(&bytes, history_max)
-                    .map_err(|reason| StoreError::Invalid { reason: format!("{}: {reason}", path.display()) })?
+                restore(&bytes, history_max).map_err(|reason| StoreError::Invalid {
+                    reason: format!("{}: {reason}", path.display()),
+                })?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let state = State::new(history_max);
-                let base_bytes = write_base(path, &state, 0).map_err(|error| refused("create", path, &error))?;
+                let base_bytes =
+                    write_base(path, &state, 0).map_err(|error| refused("create", path, &error))?;
                 Restored { state, opened: 0, base_bytes, sound_bytes: base_bytes }
             }
             Err(error) => return Err(refused("open", path, &error)),
@@ -99,7 +101,9 @@ impl Journal {
         let line = record.to_line();
         if let Err(error) = self.file.write_all(&line) {
             return match self.file.set_len(self.bytes) {
-                Ok(()) => Err(StoreError::Unavailable { reason: format!("{}: {error}", self.path.display()) }),
+                Ok(()) => {
+                    Err(StoreError::Unavailable { reason: format!("{}: {error}", self.path.display()) })
+                }
                 Err(_) => Err(self.poison(&error)),
             };
         }
@@ -246,7 +250,8 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         .open(&lock_path)
         .map_err(|error| refused("create", &lock_path, &error))?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        let reason = format!("{} is in use by another process ({error}): stop that one first", path.display());
+        let reason =
+            format!("{} is in use by another process ({error}): stop that one first", path.display());
         StoreError::Invalid { reason }
     })?;
     Ok(file)

@@ -31,13 +31,15 @@ pub(super) fn plan(state: &State, txn: &Txn) -> Result<Plan, StoreError> {
             return Err(StoreError::LeaseNotFound(*lease));
         }
     }
-    let mut overlay = Overlay { state, revision: state.revision().next(), written: BTreeMap::new(), events: Vec::new() };
+    let mut overlay =
+        Overlay { state, revision: state.revision().next(), written: BTreeMap::new(), events: Vec::new() };
     let mut reads = Vec::new();
     for op in branch {
         match op {
             Op::Put { key, value, lease } => {
-                let (create_revision, version) =
-                    overlay.get(key).map_or((overlay.revision, 1), |old| (old.create_revision, old.version + 1));
+                let (create_revision, version) = overlay
+                    .get(key)
+                    .map_or((overlay.revision, 1), |old| (old.create_revision, old.version + 1));
                 overlay.put(KeyValue {
                     key: key.clone(),
                     value: value.clone(),

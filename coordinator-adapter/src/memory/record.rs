@@ -105,7 +105,9 @@ impl TryFrom<StoredKey> for KeyValue {
     fn try_from(stored: StoredKey) -> Result<Self, LineError> {
         let value = match stored.value {
             StoredValue::Text(text) => Bytes::from(text),
-            StoredValue::Binary { hex } => from_hex(&hex).ok_or_else(|| LineError::Foreign("a bad hex value".into()))?,
+            StoredValue::Binary { hex } => {
+                from_hex(&hex).ok_or_else(|| LineError::Foreign("a bad hex value".into()))?
+            }
         };
         Ok(Self {
             key: stored.key,

@@ -160,7 +160,14 @@ impl MemoryStore {
         let (revisions, _) = watch::channel(state.revision());
         let blocking = journal.is_some();
         let ttl_min_ms = i64::try_from(options.ttl_min_ms).unwrap_or(i64::MAX);
-        Self { shared: Arc::new(Shared { inner: Mutex::new(Inner { state, journal }), revisions, ttl_min_ms, blocking }) }
+        Self {
+            shared: Arc::new(Shared {
+                inner: Mutex::new(Inner { state, journal }),
+                revisions,
+                ttl_min_ms,
+                blocking,
+            }),
+        }
     }
 
     /// Moves the store's time to `now_ms` (never back): leases that have run out end, each in one revision. Any origin
@@ -201,7 +208,8 @@ async fn run_clock(shared: Weak<Shared>) {
     loop {
         interval.tick().await;
         let Some(store) = shared.upgrade() else { return };
-        let passed_ms = i64::try_from(last.elapsed().as_millis()).unwrap_or(CLOCK_STEP_MS_MAX).min(CLOCK_STEP_MS_MAX);
+        let passed_ms =
+            i64::try_from(last.elapsed().as_millis()).unwrap_or(CLOCK_STEP_MS_MAX).min(CLOCK_STEP_MS_MAX);
         last = Instant::now();
         let ran = store
             .run(move |inner| {

@@ -37,6 +37,7 @@ pub(super) async fn carry(
             Some(News::None(next)) => {
                 from = next;
                 tokio::select! {
+                    biased; // a simulation repeats itself
                     changed = revisions.changed() => if changed.is_err() { break },
                     () = sender.closed() => return,
                 }
