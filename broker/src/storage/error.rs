@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::record::RecordError;
 use crate::types::Offset;
 
 /// A refusal or failure of the storage engine.
@@ -42,6 +43,9 @@ pub enum StorageError {
         /// Where.
         path: PathBuf,
     },
+    /// Batches that are not well formed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// Another process holds the data directory.
     #[error("{} is in use by {holder}: stop it, or give this broker another data directory", .path.display())]
     Locked {
@@ -73,6 +77,11 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether a file was not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Sorts an error of the operating system: a full disk and a lack of descriptors are known by name.
     pub(crate) fn io(what: &str, path: &Path, source: io::Error) -> Self {
         match source.kind() {
@@ -85,7 +94,8 @@ impl StorageError {
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
+/// Whether the process or the system has no descriptor left.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     let code = rustix::io::Errno::from_io_error(error);
     code == Some(rustix::io::Errno::MFILE) || code == Some(rustix::io::Errno::NFILE)
 }
