@@ -153,12 +153,11 @@ impl DataDir {
         now_ms: i64,
     ) -> Result<(Log, RecoveryReport), StorageError> {
         let dir = self.partition_dir(tp);
-        let found = self.disk.read_dir_names(&dir)?;
-        let missing_was_durable = match found {
-            None => self.checkpoints.recovery_point(tp).is_some_and(|point| point > Offset::ZERO),
-            Some(_) => false,
-        };
-        self.make_way(tp, topic_id, &dir, found.as_deref(), options.file_delete_delay_ms)?;
+        let was_durable = self.checkpoints.recovery_point(tp).is_some_and(|point| point > Offset::ZERO);
+        let owner = identity::read_topic_id(&self.disk, &dir)?;
+        if owner != Some(topic_id) {
+            self.make_way(tp, topic_id, owner, options.file_delete_delay_ms)?;
+        }
         let opening = Opening {
             tp,
             topic_id,
@@ -171,26 +170,23 @@ impl DataDir {
             now_ms,
         };
         let (log, mut report) = opening.open()?;
-        if missing_was_durable {
-            tracing::warn!(partition = %tp, "the directory of the partition was gone; starting with an empty log");
+        if owner.is_none() && was_durable {
+            tracing::warn!(partition = %tp, "the partition's records were gone; starting with an empty log");
             report.lost_durable = true;
         }
         Ok((log, report))
     }
 
-    /// Sees to it that `dir` exists and belongs to this topic.
+    /// Makes a directory that belongs to this topic where there is another's, or none, or one that does not say.
     fn make_way(
         &self,
         tp: &TopicPartition,
         topic_id: TopicId,
-        dir: &Path,
-        found: Option<&[String]>,
+        owner: Option<TopicId>,
         delay_ms: u64,
     ) -> Result<(), StorageError> {
-        let owner = identity::read_topic_id(&self.disk, dir)?;
-        if owner == Some(topic_id) {
-            return Ok(());
-        }
+        let dir = self.partition_dir(tp);
+        let found = self.disk.read_dir_names(&dir)?;
         if let Some(owner) = owner {
             let aside = self.move_aside(tp, owner, TO_DELETE)?;
             tracing::info!(partition = %tp, %owner, aside = %aside.display(), "deleting a partition of an older topic");
@@ -201,8 +197,8 @@ impl DataDir {
         } else {
             self.checkpoints.forget(tp)?;
         }
-        self.disk.create_dir_all(dir)?;
-        identity::write_topic_id(&self.disk, dir, topic_id)?;
+        self.disk.create_dir_all(&dir)?;
+        identity::write_topic_id(&self.disk, &dir, topic_id)?;
         self.disk.sync_dir(&self.path)
     }
 

@@ -73,10 +73,6 @@ impl DiskFile {
         self.file.sync_data()
     }
 
-    pub(super) fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
-    }
-
     /// Fills `buffer` from `position` as far as the file reaches; returns how far.
     pub(super) fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let mut filled = 0;
@@ -95,7 +91,8 @@ impl DiskFile {
     pub(super) fn read_vec(&self, position: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
-            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), position + bytes.len() as u64) {
+            let at = position + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(rustix::io::Errno::INTR) => {}

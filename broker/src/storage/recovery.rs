@@ -103,7 +103,7 @@ impl Opening<'_> {
                 self.disk.remove(&self.dir.join(&entry.name))?;
                 continue;
             }
-            let Some(base) = base.parse().ok().filter(|base| *base >= 0 && base.to_string().len() <= 20) else {
+            let Some(base) = base.parse::<i64>().ok().filter(|base| *base >= 0) else {
                 continue;
             };
             match suffix {
