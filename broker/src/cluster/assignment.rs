@@ -54,7 +54,10 @@ pub fn check(assignment: &[Vec<BrokerId>], known: &BTreeSet<BrokerId>) -> Result
             return wrong(format!("partition {partition} has no replicas"));
         }
         if replicas.len() != copies {
-            return wrong(format!("partition {partition} has {} replicas, partition 0 has {copies}", replicas.len()));
+            return wrong(format!(
+                "partition {partition} has {} replicas, partition 0 has {copies}",
+                replicas.len()
+            ));
         }
         if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
             return wrong(format!("partition {partition} names a broker twice"));

@@ -1,4 +1,6 @@
-//! What administrators and partition leaders write, each by compare-and-put.
+//! What administrators write, each by compare-and-put; a leader's own writes are in [`super::isr_change`].
+//!
+//! A command writes the topic; the controller makes, changes and deletes the records of its partitions.
 //!
 //! *Invariant:* an outcome that is not known is said to be unknown; nothing is written twice.
 
@@ -6,18 +8,23 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use coordinator_adapter::Store;
+use coordinator_adapter::{Revision, Store};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::types::{
-    BrokerId, Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicId, TopicName,
-    TopicPartition,
-};
+use crate::types::{BrokerId, TopicId, TopicName};
 
 use super::error::ClusterError;
+use super::guarded::{Change, malformed, update};
 use super::image::{Image, Topic};
-use super::keyspace::Keyspace;
+use super::keyspace::{Key, Keyspace};
+use super::placement::{add_partitions, place};
+use super::topic_config::{self, FLUSH, TopicConfig};
+use super::values::{ClusterConfig, ProducerIds, TopicValue, VERSION};
+
+/// Producer ids stay below this: the bit marks producers of the HTTP door.
+const PRODUCER_IDS_END: i64 = 1 << 62;
 
 /// Bounds of what commands accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,38 +83,14 @@ pub struct TopicPatch {
     pub partitions: Option<i32>,
 }
 
-/// A leader's change of its own in-sync set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IsrChange {
-    /// The partition.
-    pub tp: TopicPartition,
-    /// The version that the change is based on.
-    pub guard: PartitionEpoch,
-    /// The record as it shall be.
-    pub state: PartitionState,
-    /// The replica that joins, if one does: it must still live in this life (rule 5).
-    pub joiner: Option<Incarnation>,
-}
-
-/// What became of an [`IsrChange`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IsrChangeOutcome {
-    /// It is committed, with this version.
-    Committed(PartitionRecord),
-    /// It was refused; the record as it stands, if there is one.
-    Refused {
-        /// The record as it stands.
-        current: Option<PartitionRecord>,
-    },
-    /// It may or may not have been applied: settle it by writing with the same guard.
-    Unknown,
-    /// It was certainly not applied.
-    NotSent,
-}
-
 /// The commands of one broker.
 #[derive(Debug)]
-pub struct Commands {}
+pub struct Commands {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keyspace: Keyspace,
+    images: watch::Receiver<Arc<Image>>,
+    options: CommandOptions,
+}
 
 impl Commands {
     /// Commands against `store`, placed by what `images` show.
@@ -115,12 +98,11 @@ impl Commands {
     pub fn new(
         store: Arc<dyn Store>,
         keyspace: Keyspace,
-        clock: Clock,
+        _clock: Clock,
         images: watch::Receiver<Arc<Image>>,
         options: CommandOptions,
     ) -> Self {
-        let _ = (store, keyspace, clock, images, options);
-        unimplemented!("commands")
+        Self { store, keyspace, images, options }
     }
 
     /// Makes a topic, unless it is there exactly so.
@@ -128,8 +110,31 @@ impl Commands {
     /// # Errors
     /// [`ClusterError::TopicConflict`] if it is there otherwise; what is wrong with the wish; what the store said.
     pub async fn create_topic(&self, spec: TopicSpec) -> Result<CreatedTopic, ClusterError> {
-        let _ = spec;
-        unimplemented!("commands")
+        let image = self.image();
+        let mut spec = spec;
+        topic_config::check_all(&spec.config)?;
+        let flush = TopicConfig::effective(&image.config, &spec.config).flush;
+        spec.config.insert(FLUSH.to_owned(), flush.to_string());
+        let id = TopicId(Uuid::new_v4());
+        let key = self.keyspace.path(&Key::Topic(spec.name.clone()));
+        let changed = update(&self.store, &key, |current: Option<TopicValue>| match current {
+            Some(value) => match difference(&spec, &value) {
+                Some(difference) => Err(ClusterError::TopicConflict {
+                    name: spec.name.clone(),
+                    difference: difference.to_owned(),
+                }),
+                None => Ok(Change::Keep((value, false))),
+            },
+            None => {
+                let partitions = place(&spec, &self.options, &image)?;
+                let value = TopicValue { v: VERSION, id, partitions, config: spec.config.clone() };
+                Ok(Change::Put(value.clone(), (value, true)))
+            }
+        })
+        .await?;
+        let (value, new) = changed.result;
+        let topic = self.topic(&spec.name, value, changed.revision);
+        Ok(if new { CreatedTopic::New(topic) } else { CreatedTopic::Same(topic) })
     }
 
     /// Deletes a topic.
@@ -137,8 +142,12 @@ impl Commands {
     /// # Errors
     /// [`ClusterError::UnknownTopic`], or what the store said.
     pub async fn delete_topic(&self, name: &TopicName) -> Result<TopicId, ClusterError> {
-        let _ = name;
-        unimplemented!("commands")
+        let key = self.keyspace.path(&Key::Topic(name.clone()));
+        let changed = update(&self.store, &key, |current: Option<TopicValue>| match current {
+            Some(value) => Ok(Change::Delete(value.id)),
+            None => Err(ClusterError::UnknownTopic(name.clone())),
+        });
+        Ok(changed.await?.result)
     }
 
     /// Changes a topic's settings or adds partitions.
@@ -146,11 +155,23 @@ impl Commands {
     /// # Errors
     /// [`ClusterError::UnknownTopic`], what is wrong with the patch, or what the store said.
     pub async fn alter_topic(&self, name: &TopicName, patch: TopicPatch) -> Result<Arc<Topic>, ClusterError> {
-        let _ = (name, patch);
-        unimplemented!("commands")
+        let image = self.image();
+        let key = self.keyspace.path(&Key::Topic(name.clone()));
+        let changed = update(&self.store, &key, |current: Option<TopicValue>| {
+            let before = current.ok_or_else(|| ClusterError::UnknownTopic(name.clone()))?;
+            topic_config::keeps_fixed(&before.config, &patch.config)?;
+            let mut value = before.clone();
+            value.config = topic_config::patched(&before.config, &patch.config)?;
+            if let Some(count) = patch.partitions {
+                add_partitions(name, &mut value, count, &self.options, &image)?;
+            }
+            if value == before { Ok(Change::Keep(value)) } else { Ok(Change::Put(value.clone(), value)) }
+        })
+        .await?;
+        Ok(self.topic(name, changed.result, changed.revision))
     }
 
-    /// Changes the cluster-wide defaults of topic settings.
+    /// Changes the cluster-wide defaults of topic settings, and returns them all.
     ///
     /// # Errors
     /// What is wrong with the patch, or what the store said.
@@ -158,38 +179,16 @@ impl Commands {
         &self,
         patch: BTreeMap<String, Option<String>>,
     ) -> Result<BTreeMap<String, String>, ClusterError> {
-        let _ = patch;
-        unimplemented!("commands")
-    }
-
-    /// Writes a leader's change of its own in-sync set (rules 4 and 5), once.
-    pub async fn propose_isr(&self, change: IsrChange) -> IsrChangeOutcome {
-        let _ = change;
-        unimplemented!("commands")
-    }
-
-    /// Whether this very topic exists, linearizably.
-    ///
-    /// # Errors
-    /// What the store said.
-    pub async fn topic_exists(&self, name: &TopicName, id: TopicId) -> Result<bool, ClusterError> {
-        let _ = (name, id);
-        unimplemented!("commands")
-    }
-
-    /// Whether a copy of this very partition belongs on `broker`, linearizably: the question before local data goes.
-    /// In doubt it does.
-    ///
-    /// # Errors
-    /// What the store said.
-    pub async fn replica_belongs(
-        &self,
-        tp: &TopicPartition,
-        id: TopicId,
-        broker: BrokerId,
-    ) -> Result<bool, ClusterError> {
-        let _ = (tp, id, broker);
-        unimplemented!("commands")
+        let key = self.keyspace.path(&Key::ClusterConfig);
+        let changed = update(&self.store, &key, |current: Option<ClusterConfig>| {
+            let before = current.map(|value| value.config).unwrap_or_default();
+            let config = topic_config::patched(&before, &patch)?;
+            if config == before {
+                return Ok(Change::Keep(config));
+            }
+            Ok(Change::Put(ClusterConfig { v: VERSION, config: config.clone() }, config))
+        });
+        Ok(changed.await?.result)
     }
 
     /// A block of producer ids that nobody else gets.
@@ -197,6 +196,45 @@ impl Commands {
     /// # Errors
     /// What the store said.
     pub async fn next_producer_ids(&self) -> Result<Range<i64>, ClusterError> {
-        unimplemented!("commands")
+        let key = self.keyspace.path(&Key::ProducerIds);
+        let block = self.options.producer_id_block.max(1);
+        let changed = update(&self.store, &key, |current: Option<ProducerIds>| {
+            let first = current.map_or(0, |ids| ids.next);
+            let end = first.checked_add(block).filter(|end| first >= 0 && *end <= PRODUCER_IDS_END);
+            let end =
+                end.ok_or_else(|| malformed(&key, format!("producer ids from {first} are out of range")))?;
+            Ok(Change::Put(ProducerIds { v: VERSION, next: end }, first..end))
+        });
+        Ok(changed.await?.result)
+    }
+
+    pub(super) fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.images.borrow())
+    }
+
+    /// The topic as it was just written or read; with its records, if the image has the same version.
+    fn topic(&self, name: &TopicName, value: TopicValue, revision: Revision) -> Arc<Topic> {
+        let image = self.image();
+        match image.topic(name) {
+            Some(topic) if topic.mod_revision == revision => Arc::clone(topic),
+            _ => Arc::new(Topic::new(name.clone(), value, revision, &image.config)),
+        }
+    }
+}
+
+/// In what a topic differs from what somebody wants; what is not said agrees with everything.
+fn difference(spec: &TopicSpec, value: &TopicValue) -> Option<&'static str> {
+    let agrees = |given: Option<i32>, is: usize| given.is_none_or(|given| usize::try_from(given) == Ok(is));
+    let copies = value.partitions.first().map_or(0, Vec::len);
+    if !agrees(spec.partitions, value.partitions.len()) {
+        Some("number of partitions")
+    } else if !agrees(spec.replication_factor, copies) {
+        Some("replication factor")
+    } else if spec.assignment.as_ref().is_some_and(|assignment| *assignment != value.partitions) {
+        Some("replica assignment")
+    } else if spec.config != value.config {
+        Some("config")
+    } else {
+        None
     }
 }

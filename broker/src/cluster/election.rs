@@ -237,9 +237,16 @@ fn mildest_cause(state: &PartitionState, next: &PartitionState) -> Cause {
 fn check(old: &PartitionState, new: &PartitionState) {
     let leader = new.leader.expect("no change leaves a partition without a leader");
     assert!(new.isr.contains(&leader), "leader {leader} is not in the ISR of {new:?}, before {old:?}");
-    assert!(new.elr.is_empty() || !new.may_commit(), "eligible replicas beside an ISR that may commit: {new:?}");
+    assert!(
+        new.elr.is_empty() || !new.may_commit(),
+        "eligible replicas beside an ISR that may commit: {new:?}"
+    );
     let epoch_step = i32::from(new.leader != old.leader);
-    assert_eq!(new.leader_epoch.0, old.leader_epoch.0 + epoch_step, "leader epoch of {new:?}, before {old:?}");
+    assert_eq!(
+        new.leader_epoch.0,
+        old.leader_epoch.0 + epoch_step,
+        "leader epoch of {new:?}, before {old:?}"
+    );
     let named = |broker: BrokerId| old.isr_member(broker).or(old.elr_member(broker));
     let known = new.isr.iter().chain(&new.elr).all(|entry| named(entry.broker).is_some());
     assert!(known, "somebody came into {new:?} who was not in {old:?}");

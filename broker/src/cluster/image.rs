@@ -44,6 +44,25 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// A topic from its stored value, with no records yet.
+    #[must_use]
+    pub fn new(
+        name: TopicName,
+        value: TopicValue,
+        mod_revision: Revision,
+        cluster_config: &BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            name,
+            id: value.id,
+            settings: TopicConfig::effective(cluster_config, &value.config),
+            config: value.config,
+            partitions: vec![None; value.partitions.len()],
+            assignment: value.partitions,
+            mod_revision,
+        }
+    }
+
     /// How many partitions it has.
     #[must_use]
     pub fn partition_count(&self) -> i32 {
@@ -216,33 +235,35 @@ impl Image {
         applied
     }
 
-    /// Brings the image to what `listing` says, except for the keys in `except`, which changed since it was made.
+    /// Brings the image to what `listing` says and to its revision: nothing was watched meanwhile.
+    pub fn apply_listing(&mut self, keyspace: &Keyspace, listing: &Listing) -> Applied {
+        let applied = self.compare(keyspace, listing, &HashSet::new());
+        self.revision = self.revision.max(listing.revision);
+        applied
+    }
+
+    /// Applies where the image differs from `listing`, except for the keys in `watched`: the watch has brought news of
+    /// them since the listing was asked for. The revision stays, since the watch goes on from there.
     ///
     /// `changed` counts the differences.
-    pub fn apply_listing(
-        &mut self,
-        keyspace: &Keyspace,
-        listing: &Listing,
-        except: &HashSet<String>,
-    ) -> Applied {
+    pub fn compare(&mut self, keyspace: &Keyspace, listing: &Listing, watched: &HashSet<String>) -> Applied {
         let mut applied = Applied::default();
         let mut listed = HashSet::with_capacity(listing.entries.len());
         for entry in &listing.entries {
             let Some(key) = keyspace.parse(&entry.key) else { continue };
             let news = self.version_of(&key).is_none_or(|known| entry.mod_revision > known);
-            if news && !except.contains(&entry.key) {
+            if news && !watched.contains(&entry.key) {
                 self.put(key.clone(), entry, &mut applied);
             }
             listed.insert(key);
         }
         for (key, version) in self.keys() {
             let gone = version <= listing.revision && !listed.contains(&key);
-            if gone && !except.contains(&keyspace.path(&key)) {
+            if gone && !watched.contains(&keyspace.path(&key)) {
                 self.delete(&key);
                 applied.changed += 1;
             }
         }
-        self.revision = self.revision.max(listing.revision);
         applied
     }
 
@@ -283,7 +304,8 @@ impl Image {
             Key::Suspect { suspect, reporter } => {
                 insert_decoded(&mut self.suspects, (*suspect, *reporter), &entry.value)?;
             }
-            Key::ProducerIds => return Ok(()),
+            // Whoever needs it reads it in the store; its version is kept so that a comparison finds no difference.
+            Key::ProducerIds => {}
             Key::Topic(name) => {
                 let value = decode(&entry.value)?;
                 self.put_topic(name, value, entry.mod_revision);
@@ -312,24 +334,15 @@ impl Image {
 
     fn put_topic(&mut self, name: &TopicName, value: TopicValue, mod_revision: Revision) {
         self.remove_topic(name);
-        let mut partitions = vec![None; value.partitions.len()];
-        for (index, slot) in partitions.iter_mut().enumerate() {
+        let mut topic = Topic::new(name.clone(), value, mod_revision, &self.config);
+        for (index, slot) in topic.partitions.iter_mut().enumerate() {
             let Ok(index) = i32::try_from(index) else { break };
             let tp = TopicPartition::new(name.clone(), PartitionIndex(index));
-            if self.orphans.get(&tp).is_some_and(|record| record.state.topic_id == value.id) {
+            if self.orphans.get(&tp).is_some_and(|record| record.state.topic_id == topic.id) {
                 *slot = self.orphans.remove(&tp);
             }
         }
-        Arc::make_mut(&mut self.ids).insert(value.id, name.clone());
-        let topic = Topic {
-            name: name.clone(),
-            id: value.id,
-            settings: TopicConfig::effective(&self.config, &value.config),
-            config: value.config,
-            assignment: value.partitions,
-            mod_revision,
-            partitions,
-        };
+        Arc::make_mut(&mut self.ids).insert(topic.id, name.clone());
         self.topics.insert(name.clone(), Arc::new(topic));
     }
 

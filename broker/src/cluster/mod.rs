@@ -6,12 +6,15 @@
 //! - [`values`]: the JSON values that stand at those keys (pure).
 //! - [`topic_config`]: the settings of a topic, parsed and checked (pure).
 //! - [`image`]: one snapshot of all of it, advanced by watch events (pure).
+//! - `pause`: growing pauses between attempts.
 //! - [`watcher`]: keeps an image up to date and hands it out.
-//! - [`membership`]: one broker's registration and life sign; [`suspects`]: reports of peers that refuse connections.
+//! - `registration`, `life_sign`, [`membership`]: how one broker takes its place and keeps it.
+//! - `verdict`, [`suspects`]: peers that refuse connections are taken for dead before their leases end.
 //! - [`assignment`], [`election`], [`reconcile`]: which replicas, which leader, which writes (pure).
 //! - [`observed`]: what a controller remembers in order to wait (pure).
-//! - [`controller`]: the shell that carries out what `reconcile` says while it holds the controller key.
-//! - [`commands`]: what administrators and partition leaders write, by compare-and-put.
+//! - `carry_out`, [`controller`]: the shell that writes what `reconcile` says while it holds the controller's seat.
+//! - `guarded`, `placement`, [`commands`]: what administrators write, by compare-and-put.
+//! - [`isr_change`]: what a partition's leader writes, and what is asked before local data goes.
 //!
 //! *Invariant:* a broker acts on the newest record that it has seen, never on what another broker told it: there are
 //! no calls from the controller to the brokers, and no second copy of the truth.
@@ -24,24 +27,32 @@ pub mod keyspace;
 pub mod values;
 pub mod topic_config;
 pub mod image;
+mod pause;
 pub mod watcher;
+mod registration;
+mod life_sign;
 pub mod membership;
+mod verdict;
 pub mod suspects;
 pub mod assignment;
 pub mod election;
 pub mod reconcile;
 pub mod observed;
+mod carry_out;
 pub mod controller;
+mod guarded;
+mod placement;
 pub mod commands;
+pub mod isr_change;
 
-pub use commands::{
-    CommandOptions, Commands, CreatedTopic, IsrChange, IsrChangeOutcome, TopicPatch, TopicSpec,
-};
+pub use commands::{CommandOptions, Commands, CreatedTopic, TopicPatch, TopicSpec};
+pub use isr_change::{IsrChange, IsrChangeOutcome};
 pub use controller::{Controller, ControllerOptions};
 pub use error::ClusterError;
 pub use image::{Image, Topic};
 pub use keyspace::{Key, Keyspace};
-pub use membership::{Membership, MembershipOptions, NewRegistration, Standing, ensure_cluster};
+pub use membership::{Membership, MembershipOptions, NewRegistration, Standing};
+pub use registration::ensure_cluster;
 pub use suspects::{Probe, SuspectOptions, Suspects};
 pub use topic_config::TopicConfig;
 pub use values::{ClusterMeta, HostPort, Live, LiveState, Recovered, Recovery, Registration};

@@ -107,8 +107,9 @@ impl Observed {
             (write.tp.clone(), since)
         });
         self.able_since = able_since.collect();
-        let pausing =
-            self.last_round.is_some_and(|last| now.saturating_duration_since(last) < patience.rebalance_pause);
+        let pausing = self
+            .last_round
+            .is_some_and(|last| now.saturating_duration_since(last) < patience.rebalance_pause);
         if pausing {
             return Vec::new();
         }

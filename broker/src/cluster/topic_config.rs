@@ -285,7 +285,24 @@ pub fn check_all(config: &BTreeMap<String, String>) -> Result<(), TopicConfigErr
     config.iter().try_for_each(|(name, value)| check(name, value))
 }
 
-/// Applies a patch to a topic's own settings; a value of `None` removes one.
+/// Checks that a patch leaves alone what is fixed when a topic is created.
+///
+/// # Errors
+/// [`TopicConfigError::Fixed`] otherwise.
+pub fn keeps_fixed(
+    config: &BTreeMap<String, String>,
+    patch: &BTreeMap<String, Option<String>>,
+) -> Result<(), TopicConfigError> {
+    match patch.get(FLUSH) {
+        Some(value) if value.as_ref() != config.get(FLUSH) => {
+            let reason = "records that were acknowledged under one rule cannot be made durable by another";
+            Err(TopicConfigError::Fixed { name: FLUSH, reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Applies a patch to settings; a value of `None` removes one.
 ///
 /// # Errors
 /// What is wrong with the patch; then nothing of it applies.
@@ -295,10 +312,6 @@ pub fn patched(
 ) -> Result<BTreeMap<String, String>, TopicConfigError> {
     let mut result = config.clone();
     for (name, value) in patch {
-        if name == FLUSH && value.as_ref() != config.get(FLUSH) {
-            let reason = "records that were acknowledged under one rule cannot be made durable by another";
-            return Err(TopicConfigError::Fixed { name: FLUSH, reason });
-        }
         match value {
             Some(value) => {
                 check(name, value)?;
@@ -390,10 +403,11 @@ mod tests {
             ("segment.ms".to_owned(), Some("9".to_owned())),
             ("flush".to_owned(), Some("ack".to_owned())),
         ]);
+        assert_eq!(keeps_fixed(&config, &patch), Ok(()));
         assert_eq!(patched(&config, &patch).unwrap(), map(&[("flush", "ack"), ("segment.ms", "9")]));
         for value in [Some("os".to_owned()), None] {
             let patch = BTreeMap::from([("flush".to_owned(), value)]);
-            assert!(matches!(patched(&config, &patch), Err(TopicConfigError::Fixed { .. })));
+            assert!(matches!(keeps_fixed(&config, &patch), Err(TopicConfigError::Fixed { .. })));
         }
         let patch = BTreeMap::from([("retention".to_owned(), None)]);
         assert!(matches!(patched(&config, &patch), Err(TopicConfigError::Unknown { .. })));

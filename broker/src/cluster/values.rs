@@ -38,15 +38,7 @@ macro_rules! versioned {
     ($($name:ty),* $(,)?) => { $(impl Value for $name { fn version(&self) -> u32 { self.v } })* };
 }
 
-versioned!(
-    ClusterMeta,
-    ClusterConfig,
-    Registration,
-    Live,
-    ControllerSeat,
-    Suspicion,
-    ProducerIds,
-);
+versioned!(ClusterMeta, ClusterConfig, Registration, Live, ControllerSeat, Suspicion, ProducerIds,);
 
 /// The most partitions of a topic that a broker believes; commands allow fewer.
 const PARTITIONS_MAX: usize = 100_000;

@@ -68,7 +68,11 @@ fn a_restarted_leader_never_resumes() {
     world.reconcile();
     let state = world.state(&tp("t", 0));
     assert_ne!(state.leader, Some(first));
-    assert_eq!((state.leader, state.leader_epoch), (Some(world.life(2)), LeaderEpoch(1)), "who stayed comes first");
+    assert_eq!(
+        (state.leader, state.leader_epoch),
+        (Some(world.life(2)), LeaderEpoch(1)),
+        "who stayed comes first"
+    );
 }
 
 #[test]
@@ -100,7 +104,9 @@ enum Event {
     /// The leader takes a member out of its ISR.
     Shrink(i32),
     MinIsr(u32),
-    Look { braked: bool },
+    Look {
+        braked: bool,
+    },
     Rebalance,
 }
 
@@ -140,7 +146,9 @@ fn apply(world: &mut World, event: Event) {
         Event::Die(id) => world.die(id),
         Event::Return(id) if !world.image.live.contains_key(&b(id)) => world.live(id, LiveState::Active),
         Event::Restart(id, how) => drop(world.restart(id, how)),
-        Event::State(id, state, full) if world.image.live.contains_key(&b(id)) => world.set_live(id, state, full),
+        Event::State(id, state, full) if world.image.live.contains_key(&b(id)) => {
+            world.set_live(id, state, full)
+        }
         Event::Expand(id) => {
             let life = world.life(id);
             if state.isr_member(b(id)).is_none() && world.image.is_live(life) {
@@ -151,7 +159,12 @@ fn apply(world: &mut World, event: Event) {
             leader_writes(world, |state| state.isr.retain(|entry| entry.broker != b(id)));
         }
         Event::MinIsr(min) => {
-            world.put_topic("t", state.topic_id, &[&[1, 2, 3, 4]], &[("min.insync.replicas", &min.to_string())]);
+            world.put_topic(
+                "t",
+                state.topic_id,
+                &[&[1, 2, 3, 4]],
+                &[("min.insync.replicas", &min.to_string())],
+            );
         }
         _ => {}
     }
@@ -165,12 +178,16 @@ fn judge(world: &World, old: &PartitionState, new: &PartitionState) {
     assert!(world.image.is_live(leader), "nobody dead is elected");
     let proven = |life: Incarnation, named: &Incarnation| {
         let recovered = &world.image.brokers[&life.broker].recovered;
-        life == *named || (life == world.life(life.broker.0) && recovered.proof_of(named.epoch) >= Recovery::Fsync)
+        life == *named
+            || (life == world.life(life.broker.0) && recovered.proof_of(named.epoch) >= Recovery::Fsync)
     };
     let named = |life: Incarnation, entries: &[Incarnation]| {
         entries.iter().any(|named| named.broker == life.broker && proven(life, named))
     };
-    assert!(named(leader, &old.isr) || named(leader, &old.elr), "a leader from ISR or ELR, in a life that counts");
+    assert!(
+        named(leader, &old.isr) || named(leader, &old.elr),
+        "a leader from ISR or ELR, in a life that counts"
+    );
     for entry in new.isr.iter().chain(&new.elr) {
         assert!(named(*entry, &old.isr) || named(*entry, &old.elr), "{entry} came from nowhere");
     }

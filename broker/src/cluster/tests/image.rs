@@ -136,12 +136,13 @@ fn a_listing_brings_what_was_missed_and_takes_what_is_gone() {
     let listing = Listing { revision: Revision(newer), entries };
     let mut lagging = world.image.clone();
     let except = HashSet::from([keyspace.path(&Key::Live(b(2))), keyspace.path(&Key::Cluster)]);
-    let applied = world.image.apply_listing(&keyspace, &listing, &HashSet::new());
+    let applied = world.image.apply_listing(&keyspace, &listing);
     // The identity came; broker 2 and both life signs went.
     assert_eq!((applied.changed, applied.malformed.len()), (4, 1));
     assert_eq!((world.image.brokers.len(), world.image.live.len()), (1, 0));
     assert_eq!((world.image.cluster.as_deref(), world.image.revision), (Some(&meta), Revision(newer)));
-    assert_eq!(world.image.apply_listing(&keyspace, &listing, &HashSet::new()).changed, 0);
-    let applied = lagging.apply_listing(&keyspace, &listing, &except);
+    assert_eq!(world.image.apply_listing(&keyspace, &listing).changed, 0);
+    let applied = lagging.compare(&keyspace, &listing, &except);
     assert_eq!((applied.changed, lagging.live.len(), lagging.cluster), (2, 1, None));
+    assert!(lagging.revision < listing.revision, "the watch has not got there yet");
 }

@@ -131,10 +131,12 @@ fn rule_13_a_restarted_member_counts_only_by_proof_of_exactly_that_life() {
     assert!(!outcome("os", &from(Recovery::Fsync, 0)), "acknowledged from the page cache, now lost");
     assert!(!outcome("ack", &from(Recovery::Clean, -1)), "another life's data");
     assert!(!outcome("ack", &|_| Recovered::NOTHING), "a replaced disk");
-    let inherited = |how| move |old: Incarnation| Recovered {
-        from: Some(BrokerEpoch(old.epoch.0 + 1)),
-        how: Recovery::Clean,
-        earlier: vec![Inherited { from: old.epoch, how }],
+    let inherited = |how| {
+        move |old: Incarnation| Recovered {
+            from: Some(BrokerEpoch(old.epoch.0 + 1)),
+            how: Recovery::Clean,
+            earlier: vec![Inherited { from: old.epoch, how }],
+        }
     };
     assert!(outcome("ack", &inherited(Recovery::Fsync)), "two crashes in a row, both proven");
     assert!(!outcome("os", &inherited(Recovery::Fsync)), "the weakest link counts");

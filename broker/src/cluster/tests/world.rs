@@ -125,7 +125,13 @@ impl World {
         id
     }
 
-    pub(super) fn put_topic(&mut self, topic: &str, id: TopicId, assignment: &[&[i32]], config: &[(&str, &str)]) {
+    pub(super) fn put_topic(
+        &mut self,
+        topic: &str,
+        id: TopicId,
+        assignment: &[&[i32]],
+        config: &[(&str, &str)],
+    ) {
         let value = TopicValue {
             v: VERSION,
             id,
