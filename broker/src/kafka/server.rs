@@ -56,7 +56,7 @@ impl KafkaServer {
 /// What the door counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
-    open: Gauge,
+    pub(super) open: Gauge,
     malformed: Counter,
     refused: Counter,
 }

@@ -15,5 +15,8 @@ mod conversation;
 mod link;
 mod peers;
 
+#[cfg(test)]
+mod tests;
+
 pub use options::PeerOptions;
 pub use peers::Peers;
