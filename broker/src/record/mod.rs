@@ -47,6 +47,8 @@ mod validate;
 mod varint;
 
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod tests;
 
 pub use builder::{BatchBuilder, HeaderRef, ProducerStamp};

@@ -104,8 +104,10 @@ fn zstd(data: &[u8]) -> Vec<u8> {
     zstd::encode_all(data, 3).unwrap()
 }
 
+type Compress = fn(&[u8]) -> Vec<u8>;
+
 /// Every codec as its clients write it, with its number.
-const CODECS: [(&str, u8, fn(&[u8]) -> Vec<u8>); 5] = [
+const CODECS: [(&str, u8, Compress); 5] = [
     ("gzip", 1, gzip),
     ("raw snappy", 2, snappy),
     ("xerial snappy", 2, xerial),

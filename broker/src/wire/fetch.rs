@@ -212,9 +212,9 @@ impl FetchedPartition {
             high_watermark: Offset(partition.high_watermark),
             log_start_offset: Offset(partition.log_start_offset),
             diverging: (diverging.end_offset >= 0)
-                .then(|| (LeaderEpoch(diverging.epoch), Offset(diverging.end_offset))),
+                .then_some((LeaderEpoch(diverging.epoch), Offset(diverging.end_offset))),
             leader: (leader.leader_id >= 0)
-                .then(|| (BrokerId(leader.leader_id), LeaderEpoch(leader.leader_epoch))),
+                .then_some((BrokerId(leader.leader_id), LeaderEpoch(leader.leader_epoch))),
             records: partition.records.into_iter().filter(|records| !records.is_empty()).collect(),
         }
     }

@@ -253,7 +253,7 @@ impl ProducedPartition {
             log_append_time_ms: partition.log_append_time_ms,
             log_start_offset: Offset(partition.log_start_offset),
             leader: (leader.leader_id >= 0)
-                .then(|| (BrokerId(leader.leader_id), LeaderEpoch(leader.leader_epoch))),
+                .then_some((BrokerId(leader.leader_id), LeaderEpoch(leader.leader_epoch))),
             detail: read_detail(&partition.unknown_tagged_fields),
             error_message: partition.error_message.map(|message| message.into_string()),
         }
