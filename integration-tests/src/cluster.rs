@@ -32,13 +32,24 @@ pub struct Plan {
     pub settings: Vec<String>,
     /// Brokers reach one another and etcd through proxies that the test can cut.
     pub proxied: bool,
-    /// No other cluster runs meanwhile: for tests that measure time.
-    pub alone: bool,
+    /// How it shares the machine with the clusters of other tests.
+    pub turn: Turn,
+}
+
+/// How a cluster shares the machine with those of other tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It waits for one of the slots.
+    Shared,
+    /// It waits until it is the only one: for tests that measure time.
+    Alone,
+    /// It does not ask: for programs that are no tests.
+    Unasked,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { brokers: 3, etcd_members: 1, settings: Vec::new(), proxied: false, alone: false }
+        Self { brokers: 3, etcd_members: 1, settings: Vec::new(), proxied: false, turn: Turn::Shared }
     }
 }
 
@@ -55,7 +66,7 @@ pub struct Cluster {
     folder: Option<TempDir>,
     finished: bool,
     _ports: PortBlock,
-    _slot: Slot,
+    _slot: Option<Slot>,
 }
 
 impl Cluster {
@@ -89,7 +100,11 @@ impl Cluster {
     /// # Errors
     /// If ports or folders cannot be had.
     pub async fn prepare(plan: Plan) -> Result<Self> {
-        let slot = if plan.alone { slots::all().await? } else { slots::one().await? };
+        let slot = match plan.turn {
+            Turn::Shared => Some(slots::one().await?),
+            Turn::Alone => Some(slots::all().await?),
+            Turn::Unasked => None,
+        };
         let folder = tempfile::Builder::new().prefix("tidemark-test-").tempdir()?;
         let mut ports = PortBlock::reserve()?;
         let etcd = Etcd::prepare(plan.etcd_members, folder.path(), &mut ports)?;

@@ -48,7 +48,7 @@ impl RawHttp {
 
     /// Reads more into `unread`; false at the end of the stream.
     async fn fill(&mut self, end: Instant) -> Result<bool> {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         let read = tokio::time::timeout_at(end, self.stream.read(&mut piece)).await;
         let count = read.context("no answer in time")?.unwrap_or(0);
         self.unread.extend_from_slice(&piece[..count]);

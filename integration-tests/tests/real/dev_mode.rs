@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use integration_tests::cluster::{Cluster, Plan};
+use integration_tests::cluster::{Cluster, Plan, Turn};
 use serde_json::json;
 use tokio::time::Instant;
 
 #[tokio::test]
 async fn it_is_ready_in_well_under_a_second() -> Result<()> {
     let mut cluster =
-        Cluster::prepare(Plan { brokers: 1, etcd_members: 0, alone: true, ..Plan::default() }).await?;
+        Cluster::prepare(Plan { brokers: 1, etcd_members: 0, turn: Turn::Alone, ..Plan::default() }).await?;
     let begin = Instant::now();
     cluster.broker(1).start()?;
     cluster.wait_ready().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::cluster::{Cluster, Plan};
+use integration_tests::cluster::{Cluster, Plan, Turn};
 use integration_tests::load::{Load, LoadPlan};
 use integration_tests::replicas::{ReplicaLog, ensure_identical};
 use serde_json::json;
@@ -15,7 +15,7 @@ const LEASE: Duration = Duration::from_secs(6);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn alone() -> Result<Cluster> {
-    Cluster::start_as(Plan { alone: true, ..Plan::default() }).await
+    Cluster::start_as(Plan { turn: Turn::Alone, ..Plan::default() }).await
 }
 
 /// Waits for whole ISRs, then compares all replicas byte for byte below the high watermark.

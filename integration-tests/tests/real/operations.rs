@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use integration_tests::cluster::{Cluster, Plan};
+use integration_tests::cluster::{Cluster, Plan, Turn};
 use integration_tests::process::usage;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_brokers_are_small_and_quiet() -> Result<()> {
-    let mut cluster = Cluster::start_as(Plan { alone: true, ..Plan::default() }).await?;
+    let mut cluster = Cluster::start_as(Plan { turn: Turn::Alone, ..Plan::default() }).await?;
     cluster.create_topic("t", 6, json!({})).await?;
     let ids = cluster.ids();
     let mut before = Vec::new();

@@ -1,0 +1,52 @@
+//! What the command line asks for.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "usage: bench [--rounds N] [--seconds S] [--quick]";
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Serve the request floor; the benchmark starts itself so.
+    EmptyServer {
+        /// Where.
+        port: u16,
+    },
+    /// Measure.
+    Bench(Plan),
+}
+
+/// How much to measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// How many rounds, each of which takes every figure once.
+    pub(crate) rounds: usize,
+    /// How long each figure is taken.
+    pub(crate) span: Duration,
+}
+
+impl Plan {
+    /// How long a case runs before it counts.
+    pub(crate) fn warm_up(&self) -> Duration {
+        self.span / 4
+    }
+}
+
+/// Reads the command line.
+pub(crate) fn read() -> Result<Command> {
+    let mut plan = Plan { rounds: 5, span: Duration::from_secs(3) };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().with_context(|| format!("{argument} needs a value; {USAGE}"));
+        match argument.as_str() {
+            "--rounds" => plan.rounds = value()?.parse::<usize>().context(USAGE)?.max(1),
+            "--seconds" => plan.span = Duration::from_secs_f64(value()?.parse().context(USAGE)?),
+            "--quick" => plan = Plan { rounds: 1, span: Duration::from_secs(1) },
+            "empty-server" => return Ok(Command::EmptyServer { port: value()?.parse().context(USAGE)? }),
+            _ => bail!("unknown argument '{argument}'; {USAGE}"),
+        }
+    }
+    Ok(Command::Bench(plan))
+}
