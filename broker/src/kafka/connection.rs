@@ -285,11 +285,9 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
         let Held { header, request, claim } = held;
         let key = request.key();
         self.alone = Some(key).filter(|key| self.caller.link.is_none() && *key != ApiKey::Produce);
-        let outcome = self.shared.handler.handle(&self.caller, request);
+        let outcome = self.shared.handler.handle(&self.caller, request, claim);
         self.push(key, async move {
-            let outcome = outcome.await;
-            drop(claim);
-            match outcome {
+            match outcome.await {
                 Outcome::Answer(response, admitted) => encode(&header, response, admitted),
                 Outcome::Silence => Leaving::Nothing,
                 Outcome::HangUp(reason) => Leaving::End(End::HungUp(reason)),

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 use super::handler::{Caller, Handler, Outcome};
+use super::memory::Claim;
 use super::options::KafkaOptions;
 use crate::service::Service;
 use crate::wire::{ApiVersionsResponse, Request, Response};
@@ -28,20 +29,20 @@ impl Dispatch {
 }
 
 impl Handler for Dispatch {
-    fn handle(&self, caller: &Caller, request: Request) -> BoxFuture<'static, Outcome> {
+    fn handle(&self, caller: &Caller, request: Request, claim: Claim) -> BoxFuture<'static, Outcome> {
         let (this, caller) = (self.clone(), caller.clone());
         let answer = |response| Outcome::Answer(response, None);
         match request {
             Request::ApiVersions => {
                 std::future::ready(answer(Response::ApiVersions(ApiVersionsResponse::default()))).boxed()
             }
-            Request::Produce(request) => async move { this.produce(caller, request).await }.boxed(),
-            Request::Fetch(request) => async move { this.fetch(request).await }.boxed(),
+            Request::Produce(request) => async move { this.produce(caller, request, claim).await }.boxed(),
+            Request::Fetch(request) => holding(claim, async move { this.fetch(caller, request).await }),
             Request::Metadata(request) => {
-                async move { answer(Response::Metadata(this.metadata(request).await)) }.boxed()
+                holding(claim, async move { answer(Response::Metadata(this.metadata(request).await)) })
             }
             Request::ListOffsets(request) => {
-                async move { answer(Response::ListOffsets(this.list_offsets(request).await)) }.boxed()
+                holding(claim, async move { answer(Response::ListOffsets(this.list_offsets(request).await)) })
             }
             Request::OffsetForLeaderEpoch(request) => {
                 let response = self.epoch_ends(request);
@@ -49,4 +50,17 @@ impl Handler for Dispatch {
             }
         }
     }
+}
+
+/// A request whose bytes are held to its end.
+fn holding(
+    claim: Claim,
+    outcome: impl Future<Output = Outcome> + Send + 'static,
+) -> BoxFuture<'static, Outcome> {
+    async move {
+        let outcome = outcome.await;
+        drop(claim);
+        outcome
+    }
+    .boxed()
 }

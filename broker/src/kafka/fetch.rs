@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::dispatch::Dispatch;
 use super::errors::fetch_code;
-use super::handler::Outcome;
-use crate::service::{Admitted, FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
+use super::handler::{Caller, Outcome};
+use crate::service::{Admitted, FetchError, FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
     ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic, Response,
@@ -19,7 +19,7 @@ use crate::wire::{
 const PAUSE_WHEN_FULL: Duration = Duration::from_millis(100);
 
 impl Dispatch {
-    pub(super) async fn fetch(&self, request: FetchRequest) -> Outcome {
+    pub(super) async fn fetch(&self, caller: Caller, request: FetchRequest) -> Outcome {
         // Epochs 0 and -1 name all partitions; others refer to a session, of which there is none.
         if request.session_epoch > 0 {
             let response = FetchResponse { error: ErrorCode::FetchSessionIdNotFound, topics: Vec::new() };
@@ -38,6 +38,9 @@ impl Dispatch {
         };
         let mut answers = self.service.fetch_many(fetch).await;
         let admitted = if reader == Reader::Consumer { self.admit(&mut answers).await } else { None };
+        if caller.link.is_none() {
+            be_patient(&mut answers).await;
+        }
         let mut answers: Vec<Option<FetchedOne>> = answers.into_iter().map(Some).collect();
         let topics = request.topics.into_iter().zip(asked).map(|(topic, asked)| {
             let partitions = topic.partitions.iter().zip(asked);
@@ -61,6 +64,17 @@ impl Dispatch {
         answers.iter_mut().for_each(|answer| answer.batches.clear());
         tokio::time::sleep(PAUSE_WHEN_FULL).await;
         None
+    }
+}
+
+/// Kafka's clients know no "too many readers wait": they get nothing for now, after a pause, and ask again.
+async fn be_patient(answers: &mut [FetchedOne]) {
+    let mut full = false;
+    for answer in answers {
+        full |= answer.error.take_if(|error| *error == FetchError::Overloaded).is_some();
+    }
+    if full {
+        tokio::time::sleep(PAUSE_WHEN_FULL).await;
     }
 }
 

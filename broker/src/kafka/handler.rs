@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
+use super::memory::Claim;
 use crate::service::Admitted;
 use crate::types::BrokerId;
 use crate::wire::{Request, Response};
@@ -33,5 +34,7 @@ pub(super) enum Outcome {
 pub(super) trait Handler: Send + Sync + 'static {
     /// Carries out `request`. A connection polls its requests for the first time in the order in which they arrived; a
     /// Produce takes its turn in that first poll.
-    fn handle(&self, caller: &Caller, request: Request) -> BoxFuture<'static, Outcome>;
+    ///
+    /// `claim` is the memory of the request's bytes, to be given back as soon as they are no longer held.
+    fn handle(&self, caller: &Caller, request: Request, claim: Claim) -> BoxFuture<'static, Outcome>;
 }

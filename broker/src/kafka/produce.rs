@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, join_all};
 use super::dispatch::Dispatch;
 use super::errors::{appended_at, produce_code, produce_detail};
 use super::handler::{Caller, Outcome};
+use super::memory::Claim;
 use crate::replication::Acks;
 use crate::service::{BatchOrigin, Produce, ProduceError, Produced};
 use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
@@ -32,9 +33,9 @@ enum Underway {
 }
 
 impl Dispatch {
-    pub(super) async fn produce(self, caller: Caller, request: ProduceRequest) -> Outcome {
+    pub(super) async fn produce(self, caller: Caller, request: ProduceRequest, claim: Claim) -> Outcome {
         let silent = request.acks == 0;
-        let topics = match self.append_all(caller, request).await {
+        let topics = match self.append_all(caller, request, claim).await {
             Ok(topics) => topics,
             Err(topics) => topics,
         };
@@ -56,6 +57,7 @@ impl Dispatch {
         &self,
         caller: Caller,
         request: ProduceRequest,
+        claim: Claim,
     ) -> Result<Vec<ProducedTopic>, Vec<ProducedTopic>> {
         let terms = Terms {
             acks: match request.acks {
@@ -80,7 +82,8 @@ impl Dispatch {
             }
             topics.push((topic.name, partitions));
         }
-        drop(turn);
+        // The records are in the logs; what waits now is small.
+        drop((turn, claim));
         let mut answers = Vec::with_capacity(topics.len());
         for (name, partitions) in topics {
             let partitions = join_all(partitions.into_iter().map(Underway::ended)).await;

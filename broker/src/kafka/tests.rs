@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::KafkaOptions;
 use super::handler::{Caller, Handler, Outcome};
+use super::memory::Claim;
 use super::server::{Counts, Door};
 use crate::clock::Clock;
 use crate::net::{FrameReader, TcpStream, connect, listen};
@@ -56,7 +57,7 @@ impl StandIn {
 }
 
 impl Handler for StandIn {
-    fn handle(&self, _caller: &Caller, request: Request) -> BoxFuture<'static, Outcome> {
+    fn handle(&self, _caller: &Caller, request: Request, _claim: Claim) -> BoxFuture<'static, Outcome> {
         let this = self.clone();
         match request {
             Request::Produce(request) => async move {
