@@ -35,8 +35,6 @@ pub struct Answer {
 /// A record as the native API shows it in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Envelope {
-    /// Its partition.
-    pub partition: i32,
     /// Its offset.
     pub offset: i64,
     /// Its timestamp, in milliseconds.

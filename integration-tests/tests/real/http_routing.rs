@@ -33,7 +33,8 @@ async fn answers_name_the_leader_and_a_redirect_leads_to_it() -> Result<()> {
     let follower = cluster.api(leader % 3 + 1);
     let path = "/v1/topics/t/partitions/0/records";
     let answer = follower.post(path, "text/plain", "x").await?;
-    assert_eq!(answer.header("tidemark-leader"), leader_url, "{:?}", answer.headers);
+    assert_eq!(answer.header("tidemark-leader"), leader.to_string(), "{:?}", answer.headers);
+    assert_eq!(answer.header("tidemark-served-by"), (leader % 3 + 1).to_string());
     answer.produced()?;
 
     let headers = [("content-type", "text/plain"), ("tidemark-redirect", "true")];

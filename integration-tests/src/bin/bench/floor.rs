@@ -175,3 +175,25 @@ fn serve(mut client: TcpStream, file: &File) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::arguments::Plan;
+
+    #[test]
+    fn every_copy_is_the_same_and_everything_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan { rounds: 1, span: Duration::from_millis(100) };
+        for fsync in [false, true] {
+            assert!(produce(&plan, folder.path(), fsync).unwrap().bytes_per_s > 0.0);
+        }
+        let bytes = |name: &str| std::fs::read(folder.path().join(format!("floor-0-{name}"))).unwrap();
+        assert!(bytes("leader") == bytes("a") && bytes("a") == bytes("b") && !bytes("a").is_empty());
+        assert!(read(&plan, folder.path()).unwrap().bytes_per_s > 0.0);
+        clean(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
