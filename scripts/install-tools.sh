@@ -56,14 +56,18 @@ as_root() {
 # The package would start an etcd of its own on port 2379, now and at every boot. We want the program, not the service:
 # a policy that forbids starting services stands while apt works, and the new service is switched off for later boots.
 install_packages() {
-    local policy=/usr/sbin/policy-rc.d ours=no status=0
+    local policy=/usr/sbin/policy-rc.d ours=no status=0 log
+    log=$(mktemp)
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
         ours=yes
     fi
-    as_root apt-get update --quiet=2 || say "apt-get update failed; trying with the package lists at hand"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends "$@" || status=$?
+    as_root apt-get update --quiet=2 >>"$log" 2>&1 || say "apt-get update failed; trying with the package lists at hand"
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --quiet=2 --no-install-recommends "$@" >>"$log" 2>&1 || status=$?
+    [ "$status" = 0 ] || tail --lines=15 "$log" >&2
+    rm --force "$log"
     if [ "$ours" = yes ]; then as_root rm --force "$policy"; fi
     [ "$status" = 0 ] || return "$status"
     case " $* " in
