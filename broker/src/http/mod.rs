@@ -3,11 +3,46 @@
 //! It translates, and decides nothing about records: a request becomes a verb of [`crate::service`], the answer
 //! becomes a status, a few headers and a body. Every refusal has the one shape of `errors`.
 //!
+//! Reading order: `server` accepts, `router` finds the handler, `body` takes the body; `produce` and what it stands on
+//! (`lines`, `envelope`, `batches`, `template`, `producer`); `read` and what it stands on (`read_query`, `selection`,
+//! `render`, `stream`); then topics, cluster, operations.
+//!
 //! *Invariant:* a 2xx means that all of the request is stored at the asked acks; there is no error inside a 200.
 //! *Invariant:* bytes are admitted before they are read, and nobody is waited for without a limit.
+//! *Invariant:* nothing is stored of a request that is refused while its body is read.
 
 mod options;
 mod server;
+mod router;
+mod door;
+mod path;
+mod query;
+mod names;
+mod media;
+mod errors;
+mod body;
+mod inflate;
+mod produce;
+mod produce_answer;
+mod template;
+mod producer;
+mod lines;
+mod envelope;
+mod batches;
+mod redirect;
+mod read;
+mod read_query;
+mod instant;
+mod selection;
+mod render;
+mod value_answer;
+mod chunked;
+mod stream;
+mod admin;
+mod topics;
+mod cluster;
+mod operations;
+mod openapi;
 
 pub use options::HttpOptions;
 pub use server::HttpServer;

@@ -1,12 +1,42 @@
 //! The accept loop and its connections.
+//!
+//! Our own, over hyper: axum's sets neither `TCP_NODELAY` nor any bound, and does not flush pipelined answers together.
 
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
 
+use super::door::Door;
 use super::options::HttpOptions;
-use crate::net::TcpListener;
+use super::router::Entrance;
+use crate::net::{Acceptor, TcpListener, TcpStream};
 use crate::service::Service;
+
+/// hyper's own bound on the number of headers: above ours, so that ours is told in words.
+const HEADERS_HARD_MAX: usize = 1_024;
+/// How much of one body may be on its way to us in HTTP/2, per stream and per connection.
+const H2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const H2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// How many requests of one HTTP/2 connection may be open.
+const H2_STREAMS_MAX: u32 = 256;
+
+/// What a connection above the bound is told.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
+    connection: close\r\ncontent-length: 119\r\n\r\n\
+    {\"error_code\":50303,\"message\":\"too many connections: try again shortly, or elsewhere\",\"retriable\":true,\
+    \"written\":\"no\"}\n";
 
 /// The HTTP door of one broker.
 #[derive(Debug)]
@@ -25,7 +55,128 @@ impl HttpServer {
     /// Serves connections from `listener` until `stop`; then takes no more, lets those in flight finish within
     /// `drain_ms_max`, and returns.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let _ = (&self.service, &self.options, listener, stop);
-        unimplemented!("http")
+        let drain = Duration::from_millis(self.options.drain_ms_max);
+        let mut acceptor = Acceptor::new(listener, self.options.connections_max);
+        let builder = builder(&self.options);
+        let metrics = self.service.metrics_handle();
+        let entrance = Entrance::new(Door::new(self.service, self.options, stop.clone()));
+        let connections = TaskTracker::new();
+        let abandon = CancellationToken::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = acceptor.accept() => accepted,
+            };
+            let (stream, from, Some(place)) = accepted else {
+                metrics.rejected_overload.inc();
+                refuse(accepted.0);
+                continue;
+            };
+            debug!(%from, "http connection");
+            let connection = Connection {
+                stream,
+                place,
+                builder: builder.clone(),
+                entrance: entrance.clone(),
+                stop: stop.child_token(),
+                abandon: abandon.child_token(),
+            };
+            let gauge = metrics.http_connections.clone();
+            connections.spawn(async move {
+                gauge.inc();
+                connection.serve().await;
+                gauge.dec();
+            });
+        }
+        drop(acceptor);
+        connections.close();
+        if tokio::time::timeout(drain, connections.wait()).await.is_err() {
+            warn!(left = connections.len(), "http connections did not finish in time and are cut");
+            abandon.cancel();
+            connections.wait().await;
+        }
+    }
+}
+
+/// One connection with all that it needs.
+struct Connection {
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    builder: Builder<TokioExecutor>,
+    entrance: Entrance,
+    stop: CancellationToken,
+    abandon: CancellationToken,
+}
+
+impl Connection {
+    async fn serve(self) {
+        let entrance = self.entrance;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let entrance = entrance.clone();
+            async move { Ok::<_, Infallible>(entrance.answer(request.map(Body::new)).await) }
+        });
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(self.stream), service));
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                biased;
+                end = connection.as_mut() => {
+                    if let Err(error) = end {
+                        debug!(error, "http connection ended");
+                    }
+                    break;
+                }
+                () = self.stop.cancelled(), if !draining => {
+                    connection.as_mut().graceful_shutdown();
+                    draining = true;
+                }
+                () = self.abandon.cancelled() => break,
+            }
+        }
+        drop(self.place);
+    }
+}
+
+fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    let idle = Duration::from_millis(options.idle_timeout_ms);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(idle)
+        .max_headers(HEADERS_HARD_MAX.max(options.headers_max))
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(idle)
+        .keep_alive_timeout(idle)
+        .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(H2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX));
+    builder
+}
+
+/// Tells a connection above the bound so, as far as that goes without waiting for it.
+fn refuse(stream: TcpStream) {
+    use std::io::Write as _;
+    if let Ok(mut stream) = stream.into_std() {
+        // Whether it hears it is its own affair.
+        let _ = stream.write(BUSY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busy_answer_has_the_length_that_it_says() {
+        let text = std::str::from_utf8(BUSY).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head} {}", body.len());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["written"], "no");
     }
 }

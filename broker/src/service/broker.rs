@@ -88,6 +88,12 @@ impl Service {
         &self.parts.metrics
     }
 
+    /// What is counted, for those that outlive a call.
+    #[must_use]
+    pub fn metrics_handle(&self) -> Arc<Metrics> {
+        Arc::clone(&self.parts.metrics)
+    }
+
     /// The time.
     #[must_use]
     pub fn clock(&self) -> &Clock {

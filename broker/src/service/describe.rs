@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::broker::Service;
 use super::errors::FetchError;
 use crate::cluster::{Image, LiveState, Registration, Topic};
+use crate::metrics::PartitionFigures;
+use crate::replication::{Partition, RoleKind};
 use crate::types::{
     BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicName, TopicPartition,
 };
@@ -148,6 +150,42 @@ impl Service {
         self.describe_elsewhere(name, &mut views, elsewhere).await;
         Ok(views)
     }
+}
+
+impl Service {
+    /// The figures of the replicas here, for the metrics; brings the gauges about partitions up to date.
+    #[must_use]
+    pub fn figures(&self) -> Vec<PartitionFigures> {
+        let image = self.image();
+        let figures: Vec<PartitionFigures> = self.parts.replicas.all().iter().map(|replica| figures(replica)).collect();
+        let mine: Vec<_> = image.partitions().filter(|(.., record)| record.state.leader == Some(self.parts.me)).collect();
+        let short = mine.iter().filter(|(.., record)| record.state.isr.len() < record.state.replicas.len()).count();
+        let stuck = mine.iter().filter(|(.., record)| !record.state.may_commit()).count();
+        let metrics = &self.parts.metrics;
+        metrics.partitions.set(count(figures.len()));
+        metrics.leader_partitions.set(count(figures.iter().filter(|figures| figures.leads).count()));
+        metrics.under_replicated_partitions.set(count(short));
+        metrics.under_min_isr_partitions.set(count(stuck));
+        metrics.live_brokers.set(count(image.live.len()));
+        figures
+    }
+}
+
+fn figures(replica: &Partition) -> PartitionFigures {
+    let status = replica.status();
+    PartitionFigures {
+        topic: replica.tp().topic.as_str().to_owned(),
+        partition: replica.tp().partition.0,
+        leads: status.role == RoleKind::Leader,
+        log_start: status.log_start.0,
+        high_watermark: status.high_watermark.0,
+        log_end: status.log_end.0,
+        size_bytes: status.size_bytes,
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl TopicView {

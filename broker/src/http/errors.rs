@@ -1,0 +1,277 @@
+//! The one map from what went wrong to what HTTP says, and the one shape in which it is said:
+//! `{"error_code":40401,"message":"...","retriable":false,"written":"no"}`, with a few numbers more where they help.
+//!
+//! `error_code` is the status, or status * 100 + n where a status has several meanings:
+//!
+//! | code | status | meaning |
+//! | --- | --- | --- |
+//! | 400 | 400 | the request is malformed; the message says where |
+//! | 40003 | 400 | a new producer epoch must begin at sequence 0 |
+//! | 40302 | 403 | a newer epoch of this producer has taken over (`Producer-Epoch`) |
+//! | 404, 40401, 40402 | 404 | no such address, topic, partition |
+//! | 405, 406, 408, 415 | same | method, answer type, a body that does not come, body type |
+//! | 40910 | 409 | a topic of this name exists and differs |
+//! | 40911 | 409 | the producer's sequence has a gap (`Producer-Expected-Seq`) |
+//! | 410 | 410 | the offset lies below the log start (`log_start`) |
+//! | 412 | 412 | the log does not end at `Tidemark-Expected-Offset` (`next_offset`) |
+//! | 413, 41301 | 413 | the body, the batch is too large |
+//! | 416 | 416 | the offset lies beyond the end (`next_offset`) |
+//! | 42208 | 422 | the record batch is not one that may be stored |
+//! | 429 | 429 | too many readers wait |
+//! | 431 | 431 | too many headers, or too large |
+//! | 500, 50002 | 500 | our own mistake, storage that cannot be read |
+//! | 50301 | 503 | the coordination store does not answer |
+//! | 50302 | 503 | no leader took the request |
+//! | 50303 | 503 | overloaded, or stopping |
+//! | 50304 | 503 | too few replicas are in sync |
+//! | 50305 | 503 | the leader's followers are quiet |
+//! | 50306, 50308 | 503 | the leader's disk is full, cannot be written |
+//! | 50307 | 503 | the leader is new and settles |
+//! | 50401..50404 | 504 | appended or sent, outcome unknown: `written` is `maybe` |
+//!
+//! *Invariant:* whatever has `"written":"no"` was stored nowhere.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::record::RecordError;
+use crate::replication::Written;
+use crate::service::{AdminError, FetchError, Overloaded, ProduceError};
+
+/// A refusal, ready to be said.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: u32,
+    message: Cow<'static, str>,
+    retriable: bool,
+    written: Written,
+    numbers: Vec<(&'static str, i64)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    partitions: Option<String>,
+}
+
+impl Problem {
+    /// A refusal that trying again does not cure, nothing written.
+    pub(super) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code: u32::from(status.as_u16()),
+            message: message.into(),
+            retriable: false,
+            written: Written::No,
+            numbers: Vec::new(),
+            headers: Vec::new(),
+            partitions: None,
+        }
+    }
+
+    /// 400.
+    pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// With the `n` in status * 100 + n.
+    pub(super) fn detail(mut self, n: u32) -> Self {
+        self.code = u32::from(self.status.as_u16()) * 100 + n;
+        self
+    }
+
+    /// That trying again may cure, in a second.
+    pub(super) fn retriable(mut self) -> Self {
+        self.retriable = true;
+        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            self.headers.push((RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        self
+    }
+
+    /// With what is known about the records.
+    pub(super) fn written(mut self, written: Written) -> Self {
+        self.written = written;
+        self
+    }
+
+    /// With a number more in the body.
+    pub(super) fn number(mut self, name: &'static str, value: i64) -> Self {
+        self.numbers.push((name, value));
+        self
+    }
+
+    /// With a header.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With each partition's own outcome, a JSON array.
+    pub(super) fn partitions(mut self, json: String) -> Self {
+        self.partitions = Some(json);
+        self
+    }
+
+    /// With `place` before the message.
+    pub(super) fn at(mut self, place: &str) -> Self {
+        self.message = format!("{place}: {}", self.message).into();
+        self
+    }
+
+    /// What went wrong, in words.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is known about the records.
+    pub(super) fn what_is_written(&self) -> Written {
+        self.written
+    }
+
+    /// The members of the JSON object, without its braces.
+    pub(super) fn write_members(&self, json: &mut String) {
+        let message = serde_json::to_string(&self.message).expect("a string is always JSON");
+        let written = match self.written {
+            Written::No => "no",
+            Written::Maybe => "maybe",
+            Written::Yes => "yes",
+        };
+        let (code, retriable) = (self.code, self.retriable);
+        // Writing to a string cannot fail.
+        let _ = write!(
+            json,
+            "\"error_code\":{code},\"message\":{message},\"retriable\":{retriable},\"written\":\"{written}\""
+        );
+        for (name, value) in &self.numbers {
+            let _ = write!(json, ",\"{name}\":{value}");
+        }
+        if let Some(partitions) = &self.partitions {
+            let _ = write!(json, ",\"partitions\":{partitions}");
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut json = String::with_capacity(160);
+        json.push('{');
+        self.write_members(&mut json);
+        json.push_str("}\n");
+        let mut response = Response::new(Body::from(json));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<ProduceError> for Problem {
+    fn from(error: ProduceError) -> Self {
+        use ProduceError as E;
+        use StatusCode as S;
+        let message = error.to_string();
+        let of = |status: StatusCode, n: u32| Self::new(status, message.clone()).detail(n);
+        let problem = match &error {
+            E::UnknownTopic(_) => of(S::NOT_FOUND, 1),
+            E::UnknownPartition { .. } => of(S::NOT_FOUND, 2),
+            E::NotLeader { .. } | E::NoLeader { .. } => of(S::SERVICE_UNAVAILABLE, 2),
+            E::Invalid(record) => return record.clone().into(),
+            E::Refused { .. } => of(S::UNPROCESSABLE_ENTITY, 8),
+            E::TooLarge { limit, .. } => of(S::PAYLOAD_TOO_LARGE, 1).number("limit_bytes", whole(*limit)),
+            E::UnexpectedOffset { actual } => {
+                Self::new(S::PRECONDITION_FAILED, message).number("next_offset", actual.0)
+            }
+            E::OutOfOrderSequence { .. } => of(S::CONFLICT, 11),
+            E::FencedProducer { .. } => of(S::FORBIDDEN, 2),
+            E::NewEpochNotZero => of(S::BAD_REQUEST, 3),
+            E::NotEnoughReplicas { .. } => of(S::SERVICE_UNAVAILABLE, 4),
+            E::FollowersQuiet => of(S::SERVICE_UNAVAILABLE, 5),
+            E::DiskFull => of(S::SERVICE_UNAVAILABLE, 6),
+            E::Storage { .. } => of(S::SERVICE_UNAVAILABLE, 8),
+            E::Overloaded => of(S::SERVICE_UNAVAILABLE, 3),
+            E::TimedOut { base_offset } => of(S::GATEWAY_TIMEOUT, 1).number("base_offset", base_offset.0),
+            E::OutcomeUnknown { .. } => of(S::GATEWAY_TIMEOUT, 2),
+            E::LeadershipLost { .. } => of(S::GATEWAY_TIMEOUT, 3),
+            E::NotEnoughReplicasAfterAppend { base_offset } => {
+                of(S::GATEWAY_TIMEOUT, 4).number("base_offset", base_offset.0)
+            }
+        };
+        let problem = problem.written(error.written());
+        if error.is_retriable() { problem.retriable() } else { problem }
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        let message = format!("the record batch is refused: {error}");
+        match error {
+            RecordError::TooLarge { limit, .. } | RecordError::Inflation { limit } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, message).detail(1).number("limit_bytes", whole(limit))
+            }
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message).detail(8),
+        }
+    }
+}
+
+impl From<FetchError> for Problem {
+    fn from(error: FetchError) -> Self {
+        use FetchError as E;
+        use StatusCode as S;
+        let message = error.to_string();
+        let of = |status: StatusCode, n: u32| Self::new(status, message.clone()).detail(n);
+        let problem = match &error {
+            E::UnknownTopic(_) | E::UnknownTopicId | E::InconsistentTopicId => of(S::NOT_FOUND, 1),
+            E::UnknownPartition { .. } => of(S::NOT_FOUND, 2),
+            E::NotLeader { .. } | E::NoLeader { .. } | E::Replica(_) => of(S::SERVICE_UNAVAILABLE, 2),
+            E::BelowStart { start, .. } => {
+                let text = format!("{message}: older records were deleted, read from offset={start} or offset=earliest");
+                Self::new(S::GONE, text).number("log_start", start.0)
+            }
+            E::BeyondEnd { end, .. } => {
+                let text = format!("{message}: read from offset={end} or offset=latest");
+                Self::new(S::RANGE_NOT_SATISFIABLE, text).number("next_offset", end.0)
+            }
+            E::OffsetNotAvailable | E::FencedEpoch { .. } | E::UnknownEpoch { .. } => of(S::SERVICE_UNAVAILABLE, 7),
+            E::Storage { .. } => of(S::INTERNAL_SERVER_ERROR, 2),
+            E::Overloaded => Self::new(S::TOO_MANY_REQUESTS, message),
+        };
+        if error.is_retriable() { problem.retriable() } else { problem }
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        use AdminError as E;
+        use StatusCode as S;
+        let message = error.to_string();
+        match error {
+            E::UnknownTopic(_) => Self::new(S::NOT_FOUND, message).detail(1),
+            E::Different { .. } => Self::new(S::CONFLICT, message).detail(10),
+            E::Invalid { .. } => Self::bad_request(message),
+            E::Unavailable { .. } => Self::new(S::SERVICE_UNAVAILABLE, message).detail(1).retriable(),
+            E::OutcomeUnknown { .. } => {
+                Self::new(S::GATEWAY_TIMEOUT, message).detail(2).retriable().written(Written::Maybe)
+            }
+        }
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(error: Overloaded) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the broker is overloaded: {error}")).detail(3).retriable()
+    }
+}
+
+fn whole(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
