@@ -4,8 +4,8 @@
 //! - `log-start-offset-checkpoint`: the first offset that may be read
 //! - `replication-offset-checkpoint`: the high watermark
 //!
-//! *Invariant:* no recovery point on disk ever lies above what is durable, also after a log was cut: a cut lowers it
-//! first. So what a recovery does not look at was fsynced.
+//! *Invariant:* no recovery point on disk ever lies above what is durable, and no start above a log's start, also after
+//! a log was cut: a cut lowers them first. So what a recovery does not look at was fsynced.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,14 +112,29 @@ impl Checkpoints {
         }
     }
 
-    /// A log is about to be cut at `end`: its recovery point on disk must not lie above.
+    /// A log is about to be cut at `end`: neither its recovery point nor its start on disk may lie above.
+    pub(super) fn lower(&self, tp: &TopicPartition, end: Offset) -> Result<(), StorageError> {
+        self.lower_recovery_point(tp, end)?;
+        self.lower_one(LOG_START, &mut self.state.lock().log_starts, tp, end)
+    }
+
+    /// A log was found to end at `end`: what is appended there next must not be taken for durable after a crash.
     pub(super) fn lower_recovery_point(&self, tp: &TopicPartition, end: Offset) -> Result<(), StorageError> {
-        let mut state = self.state.lock();
-        match state.recovery_points.get_mut(tp) {
-            Some(point) if *point > end => *point = end,
+        self.lower_one(RECOVERY_POINT, &mut self.state.lock().recovery_points, tp, end)
+    }
+
+    fn lower_one(
+        &self,
+        name: &str,
+        offsets: &mut Offsets,
+        tp: &TopicPartition,
+        end: Offset,
+    ) -> Result<(), StorageError> {
+        match offsets.get_mut(tp) {
+            Some(offset) if *offset > end => *offset = end,
             _ => return Ok(()),
         }
-        self.write_file(RECOVERY_POINT, &state.recovery_points)
+        self.write_file(name, offsets)
     }
 
     /// Takes the entries in and writes the files that change by them.
@@ -129,9 +144,13 @@ impl Checkpoints {
         let (mut points, mut starts, mut marks) =
             (recovery_points.clone(), log_starts.clone(), high_watermarks.clone());
         for entry in entries {
-            let durable = opened.get(&entry.tp).map_or(entry.recovery_point, |log| log.durability.end());
-            points.insert(entry.tp.clone(), entry.recovery_point.min(durable));
-            starts.insert(entry.tp.clone(), entry.log_start);
+            // What the caller saw may be older than a cut.
+            let (start, end) = match opened.get(&entry.tp) {
+                Some(log) => log.durability.bounds(),
+                None => (entry.log_start, entry.recovery_point),
+            };
+            points.insert(entry.tp.clone(), entry.recovery_point.min(end));
+            starts.insert(entry.tp.clone(), entry.log_start.min(start));
             marks.insert(entry.tp.clone(), entry.high_watermark);
         }
         self.replace(RECOVERY_POINT, recovery_points, points)?;

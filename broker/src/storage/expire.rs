@@ -36,7 +36,7 @@ impl Log {
         if start <= self.start {
             return Ok(());
         }
-        self.start = start;
+        self.set_start(start);
         let never = LogOptions { retention_ms: None, retention_bytes: None, ..self.options.clone() };
         self.expire(&never, end, self.active().touched_ms)?;
         self.trim_epochs();
@@ -87,7 +87,7 @@ impl Log {
         self.throw(&self.segments[0])?;
         let segment = self.segments.remove(0);
         self.unflushed.retain(|unflushed| unflushed.end > segment.end);
-        self.start = self.start.max(segment.end);
+        self.set_start(self.start.max(segment.end));
         let snapshots: Vec<Offset> = self.snapshots.range(..segment.end).copied().collect();
         self.drop_snapshots(&snapshots);
         Ok(DeletedSegment {

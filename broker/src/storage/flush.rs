@@ -25,6 +25,7 @@ pub(super) struct Durability {
 #[derive(Debug)]
 struct State {
     generation: u64,
+    start: Offset,
     end: Offset,
     failed: bool,
     /// Names made in the directory, and how many of them an fsync of the directory covers.
@@ -34,13 +35,24 @@ struct State {
 
 impl Durability {
     pub(super) fn new(end: Offset, epoch_file: EpochFile) -> Self {
-        let state = State { generation: 0, end, failed: false, names_made: 0, names_synced: 0 };
+        let state = State { generation: 0, start: Offset::ZERO, end, failed: false, names_made: 0, names_synced: 0 };
         Self { state: Mutex::new(state), epoch_file }
     }
 
     /// One past the last durable record.
     pub(super) fn end(&self) -> Offset {
         self.state.lock().end
+    }
+
+    /// Where the log starts, and one past its last durable record.
+    pub(super) fn bounds(&self) -> (Offset, Offset) {
+        let state = self.state.lock();
+        (state.start, state.end)
+    }
+
+    /// The log starts here now.
+    pub(super) fn set_start(&self, start: Offset) {
+        self.state.lock().start = start;
     }
 
     /// Whether an fsync has failed, so that nobody knows what the disk holds.
@@ -52,6 +64,7 @@ impl Durability {
     pub(super) fn begin_generation(&self, end: Offset) {
         let mut state = self.state.lock();
         state.generation += 1;
+        state.start = state.start.min(end);
         state.end = state.end.min(end);
     }
 

@@ -189,6 +189,11 @@ impl Log {
         self.segments.last_mut().expect("there is always a segment")
     }
 
+    pub(super) fn set_start(&mut self, start: Offset) {
+        self.start = start;
+        self.durability.set_start(start);
+    }
+
     pub(super) fn index_interval(&self) -> u64 {
         u64::from(self.options.index_interval_bytes)
     }

@@ -69,7 +69,8 @@ impl Log {
         let mut scan = Scan::default();
         let mut at = first;
         loop {
-            let sound = self.scan_segment(at, from, &mut scan)?;
+            let from_entry = suspect.is_none() && at == first;
+            let sound = self.scan_segment(at, from, from_entry, &mut scan)?;
             let Some(next_base) = self.segments.get(at + 1).map(|next| next.base) else { break };
             let segment = &mut self.segments[at];
             let gap = segment.end < next_base && (next_base > recovery_point || segment.bytes == 0);
@@ -111,8 +112,15 @@ impl Log {
         Ok(found.unwrap_or_else(|| (base, Default::default())))
     }
 
-    /// Verifies one segment, from its last index entry below `from` on. Whether it is sound to its end.
-    fn scan_segment(&mut self, at: usize, from: Offset, scan: &mut Scan) -> Result<bool, StorageError> {
+    /// Verifies one segment: all of it, or what follows its last index entry below `from`. Whether it is sound to its
+    /// end.
+    fn scan_segment(
+        &mut self,
+        at: usize,
+        from: Offset,
+        from_entry: bool,
+        scan: &mut Scan,
+    ) -> Result<bool, StorageError> {
         let interval = self.index_interval();
         let Self { segments, producers, disk, .. } = self;
         let segment = &mut segments[at];
@@ -121,7 +129,7 @@ impl Log {
         let in_order = segment.offsets.is_in_order(disk).and_then(|offsets| Ok(offsets && segment.times.is_in_order(disk)?));
         let relative = from.since(segment.base);
         let floor = segment.offsets.floor(disk, |entry| i64::from(entry.relative) < relative);
-        let mut anchor = floor.map_err(failed)?.filter(|_| matches!(in_order, Ok(true)));
+        let mut anchor = floor.map_err(failed)?.filter(|_| from_entry && matches!(in_order, Ok(true)));
         loop {
             let visit = |batch: &BatchHeader| {
                 scan.visit(batch);
@@ -193,7 +201,7 @@ impl Log {
         if checkpointed > self.end_offset() {
             return self.drop_all(checkpointed);
         }
-        self.start = checkpointed.max(self.segments[0].base);
+        self.set_start(checkpointed.max(self.segments[0].base));
         if self.epochs.advance_start(self.start) {
             self.epochs_version += 1;
         }

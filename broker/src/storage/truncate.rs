@@ -25,8 +25,11 @@ impl Log {
         if end <= self.segments[0].base {
             return self.restart_at(end);
         }
-        self.checkpoints_follow(end)?;
-        let cut = self.cut(end);
+        let keep = self.segments.partition_point(|segment| segment.base < end);
+        let last = &self.segments[keep - 1];
+        let place = last.locate(&self.disk, end)?.unwrap_or(Place { base: end, position: last.bytes });
+        self.checkpoints_follow(place.base.min(end))?;
+        let cut = self.cut(keep, place);
         self.poison_on_error("cutting the log", cut)?;
         tracing::info!(partition = %self.tp, %from, to = %self.end_offset(), "cut the log");
         Ok(())
@@ -46,22 +49,22 @@ impl Log {
         Ok(())
     }
 
-    /// Flushes under way prove nothing any more, and recovery must not skip what will be written anew.
+    /// Flushes under way prove nothing any more, and after a crash nothing that is written anew may be skipped.
     fn checkpoints_follow(&mut self, end: Offset) -> Result<(), StorageError> {
         self.durability.begin_generation(end);
-        self.checkpoints.lower_recovery_point(&self.tp, end)
+        self.checkpoints.lower(&self.tp, end)
     }
 
-    fn cut(&mut self, end: Offset) -> Result<(), StorageError> {
-        let keep = self.segments.partition_point(|segment| segment.base < end);
+    /// Keeps the first `keep` segments, the last of them up to `place`.
+    fn cut(&mut self, keep: usize, place: Place) -> Result<(), StorageError> {
         self.throw_tail(keep)?;
-        self.unflushed.retain(|segment| segment.end < end);
-        let (disk, interval) = (self.disk.clone(), self.index_interval());
-        let active = self.active_mut();
-        let place = active.locate(&disk, end)?.unwrap_or(Place { base: end, position: active.bytes });
-        active.truncate(&disk, place, interval)?;
+        let interval = self.index_interval();
+        let active = self.segments.last_mut().expect("at least one segment begins below the end");
+        self.unflushed.retain(|segment| segment.end <= active.base);
+        active.truncate(&self.disk, place, interval)?;
         let end = active.end;
-        self.start = self.start.min(end);
+        self.checkpoints.lower(&self.tp, end)?;
+        self.set_start(self.start.min(end));
         if self.epochs.truncate_to(end) {
             self.epochs_version += 1;
         }
@@ -78,7 +81,7 @@ impl Log {
         }
         self.disk.sync_dir(&self.dir)?;
         self.segments = vec![Segment::create(&self.disk, &self.dir, start, -1)?];
-        self.start = start;
+        self.set_start(start);
         self.unflushed.clear();
         self.epochs.clear();
         self.epochs_version += 1;

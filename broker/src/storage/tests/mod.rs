@@ -32,7 +32,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let options = LogOptions { index_interval_bytes: 200, file_delete_delay_ms: 0, ..LogOptions::default() };
-        Self { temporary: tempfile::tempdir().unwrap(), disk: Disk::default(), options }
+        Self { temporary: temporary(), disk: Disk::default(), options }
     }
 
     fn with(change: impl FnOnce(&mut LogOptions)) -> Self {
@@ -69,6 +69,12 @@ impl Place {
         let entries = self.disk.list(&self.log_dir()).unwrap();
         entries.into_iter().map(|entry| entry.name).filter(|name| name.ends_with(suffix)).collect()
     }
+}
+
+/// A directory in memory where the system has one: thousands of logs are opened here, each with its fsyncs.
+fn temporary() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
 fn tp() -> TopicPartition {
