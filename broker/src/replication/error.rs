@@ -1,6 +1,5 @@
 //! What appends, reads and role changes can be refused with, and whether anything was written.
 
-use super::outside::LinkError;
 use crate::record::RecordError;
 use crate::storage::StorageError;
 use crate::types::{Incarnation, LeaderEpoch, Offset, PartitionEpoch, TopicPartition};
@@ -228,7 +227,13 @@ pub enum ReplicationError {
         /// What they said.
         source: StorageError,
     },
-    /// The leader could not be reached.
+    /// The data directory cannot be read.
     #[error(transparent)]
-    Link(#[from] LinkError),
+    DataDir {
+        /// What the files said.
+        source: StorageError,
+    },
+    /// Something could not be closed or written at the end; the data directory must not be marked clean.
+    #[error("not everything could be closed; the next start will check the logs")]
+    NotClosed,
 }

@@ -3,21 +3,61 @@
 //! Decisions are pure and apart from all else; the shells carry their effects out, durable before visible. The rules are
 //! those of DESIGN 4, by number; it knows no etcd: records come in by [`Replicas::apply`] and go out by [`IsrStore`].
 //!
+//! - pure: `duty` (what a record asks of a broker), `isr` (what an in-sync set may become), `progress` (one follower, seen by its leader), `leader`, `proposal`
+//!   (how a leader changes its in-sync set), `follower`, `round` (one fetch over many partitions)
+//! - one replica: `partition` (its lock), `append`, `read`, `follow`, `converge` (changes of role), `waiters`, `status`
+//! - all replicas: `replicas`, `registry`, `lifecycle` (open and close), `shared`
+//! - work in the background: `flusher` (group commit), `fetcher` (pulling), `isr_keeper`, `upkeep`
+//!
 //! *Invariant:* one owner per partition: one lock around its log, role and record, never held over an await or an fsync.
 //! *Invariant:* safety rests on the records and on what followers hold, never on a lease or a clock.
 
 mod error;
 mod options;
 mod outside;
+
+mod duty;
+mod follower;
+mod isr;
+mod leader;
+mod progress;
+mod proposal;
+mod round;
+
+mod append;
+mod converge;
+mod follow;
 mod partition;
-mod replicas;
+mod read;
+mod status;
 mod waiters;
 
+mod lifecycle;
+mod registry;
+mod replicas;
+mod shared;
+
+mod fetcher;
+mod flusher;
+mod isr_keeper;
+mod upkeep;
+
+#[cfg(test)]
+mod testing;
+
+pub use duty::{Duty, duty_of, is_set_back};
+pub use append::{Acks, Append, Appended};
 pub use error::{AppendError, ReadError, ReplicationError, Written};
+pub use follower::{Asked, FollowerState, LogView, NextFetch, Step, cut_point, diverging};
+pub use isr::{Liveness, counted, with_isr, with_joiner, without};
+pub use leader::{AppendRefusal, FetchAnswer, FetchRefusal, LeaderLimits, LeaderState};
+pub use lifecycle::RecoverySummary;
 pub use options::ReplicationOptions;
 pub use outside::{IsrOutcome, IsrProposal, IsrStore, LeaderLink, LinkError};
-pub use partition::{
-    Acks, Append, Appended, FollowerStatus, Partition, PartitionStatus, ReadView, ReplicaRead, RoleKind,
-};
-pub use replicas::{RecoverySummary, Replicas, ReplicasParts};
+pub use partition::Partition;
+pub use progress::Progress;
+pub use proposal::{OpenProposal, Settled};
+pub use read::{ReadView, ReplicaRead};
+pub use replicas::{Replicas, ReplicasParts};
+pub use status::{FollowerStatus, PartitionStatus, RoleKind};
 pub use waiters::{WakeAt, WakeHandle};

@@ -1,148 +1,105 @@
-//! One replica of one partition.
+//! One replica of one partition: its log, its role and the newest record it has converged to, under one lock.
+//!
+//! What it does is spread over the files beside: [`super::append`] and [`super::read`] for a leader, [`super::follow`] for a
+//! follower, [`super::converge`] for changes of role, [`super::flusher`] for fsync.
+//!
+//! *Invariant:* the lock is never held over an await or an fsync; effects are carried out after it is let go.
+//! *Invariant:* steps that block for long (cutting, closing) take the log out, and one such step or change of role is under
+//! way at a time.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use bytes::BytesMut;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Semaphore;
 
-use super::error::{AppendError, ReadError};
-use super::waiters::{WakeAt, WakeHandle};
-use crate::storage::LogSlice;
-use crate::types::{
-    BrokerId, Incarnation, LeaderEpoch, Offset, PartitionRecord, TopicId, TopicPartition,
-};
-use crate::wire;
+use super::flusher::FlushStage;
+use super::follower::{FollowerState, LogView};
+use super::leader::LeaderState;
+use super::shared::Shared;
+use super::status::{FollowerStatus, PartitionStatus, RoleKind};
+use super::waiters::{Bells, Ended, Polls, WaitQueue, WakeAt, WakeHandle};
+use crate::storage::{CheckpointEntry, Log};
+use crate::types::{FlushMode, Incarnation, LeaderEpoch, Offset, PartitionRecord, TopicId, TopicPartition};
 
-/// Whose word a producer waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Acks {
-    /// Nobody's: answered once appended.
-    None,
-    /// The leader's: under `flush=ack` once it is durable there.
-    Leader,
-    /// Everybody's in the ISR: committed.
-    All,
-}
-
-/// What to append.
-#[derive(Debug)]
-pub struct Append {
-    /// One or more validated batches, back to back. More than one only without a producer id.
-    pub batch: BytesMut,
-    /// Whose word to wait for.
-    pub acks: Acks,
-    /// Until when to wait.
-    pub deadline: Instant,
-    /// Append only if the log ends exactly here.
-    pub expected_offset: Option<Offset>,
-    /// Append only in this epoch.
-    pub leader_epoch: Option<LeaderEpoch>,
-}
-
-/// Where an append landed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// The offset of the first record.
-    pub base_offset: Offset,
-    /// One past the last record.
-    pub end_offset: Offset,
-    /// The time stamped on the batches; -1 if they keep their own.
-    pub append_time_ms: i64,
-    /// Whether the records were there already, from an earlier try of the same producer.
-    pub duplicate: bool,
-    /// The first offset kept.
-    pub log_start: Offset,
-    /// The reign in which it happened.
-    pub leader_epoch: LeaderEpoch,
-}
-
-/// What a replica does for its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleKind {
-    /// Takes appends and serves.
-    Leader,
-    /// Pulls from a leader.
-    Follower,
-    /// Holds its files and waits: no leader is known, or no copy belongs here any more.
-    Idle,
-}
-
-/// One follower as its leader sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowerStatus {
-    /// The broker.
-    pub broker: BrokerId,
-    /// How far it holds the log; `None` if it has not fetched in this epoch.
-    pub log_end: Option<Offset>,
-    /// For how long it has not been caught up.
-    pub lag_ms: u64,
-    /// Whether it is in the ISR.
-    pub in_sync: bool,
-}
-
-/// One replica at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionStatus {
-    /// What it does.
-    pub role: RoleKind,
-    /// Who leads.
-    pub leader: Option<Incarnation>,
-    /// The reign.
-    pub leader_epoch: LeaderEpoch,
-    /// The first offset kept.
-    pub log_start: Offset,
-    /// One past the last record known to be committed.
-    pub high_watermark: Offset,
-    /// One past the last record.
-    pub log_end: Offset,
-    /// One past the last record that an fsync has covered.
-    pub durable_end: Offset,
-    /// The size of the segments.
-    pub size_bytes: u64,
-    /// The followers, on the leader.
-    pub followers: Vec<FollowerStatus>,
-    /// Why the log refuses writes, if it does.
-    pub poisoned: Option<String>,
-}
-
-/// What a consumer may read.
-#[derive(Clone, Debug)]
-pub struct ReadView {
-    /// The batches, to be read without any lock. Empty at the end.
-    pub slice: LogSlice,
-    /// One past the last record that may be read.
-    pub high_watermark: Offset,
-    /// The first offset kept.
-    pub log_start: Offset,
-    /// The reign that serves.
-    pub leader_epoch: LeaderEpoch,
-}
-
-/// What a follower is answered.
-#[derive(Clone, Debug)]
-pub struct ReplicaRead {
-    /// Why there is nothing, if so.
-    pub error: wire::ErrorCode,
-    /// The epoch and end at which the follower's log parts from this one.
-    pub diverging: Option<(LeaderEpoch, Offset)>,
-    /// The batches, to be read without any lock; `None` with an error or a divergence.
-    pub slice: Option<LogSlice>,
-    /// One past the last committed record.
-    pub high_watermark: Offset,
-    /// The first offset kept.
-    pub log_start: Offset,
-    /// Who leads now, said with errors about leadership.
-    pub leader: Option<(BrokerId, LeaderEpoch)>,
-}
-
-/// One replica of one partition: its log, its role, and the newest record that it has converged to.
+/// One replica of one partition.
 #[derive(Debug)]
 pub struct Partition {
     tp: TopicPartition,
     topic_id: TopicId,
+    pub(super) shared: Arc<Shared>,
+    inner: Mutex<Inner>,
+    /// Taken by a change of role, a cut, or closing.
+    pub(super) turn: Arc<Semaphore>,
+}
+
+/// What a replica does, with what it knows for that.
+#[derive(Debug)]
+pub(super) enum Role {
+    Leader(Box<LeaderState>),
+    Follower(FollowerState),
+}
+
+/// All that the lock protects.
+#[derive(Debug)]
+pub(super) struct Inner {
+    /// `None` while a blocking step has it, and after closing.
+    pub(super) log: Option<Log>,
+    pub(super) role: Role,
+    pub(super) record: PartitionRecord,
+    /// Producers that wait for the high watermark.
+    pub(super) committed: WaitQueue,
+    /// Whoever waits for the durable end.
+    pub(super) durable: WaitQueue,
+    pub(super) polls: Polls,
+    pub(super) flush: FlushStage,
+    /// An fsync failed while the log was taken out.
+    pub(super) failed_flush: Option<String>,
+    /// What the last checkpoint is to say, once the log is closed.
+    closed_as: Option<CheckpointEntry>,
+    /// Whether the keeper of in-sync sets has been asked to look here.
+    pub(super) isr_queued: bool,
+    closed: bool,
+}
+
+/// What to do once the lock is let go.
+#[derive(Debug, Default)]
+#[must_use = "effects must be carried out"]
+pub(super) struct Effects {
+    pub(super) bells: Bells,
+    /// Queue this partition for a flush.
+    pub(super) flush: bool,
+    /// Ask the keeper of in-sync sets to look here.
+    pub(super) look_at_isr: bool,
 }
 
 impl Partition {
+    /// A replica that follows nobody yet; [`super::converge`] gives it its role.
+    pub(super) fn new(
+        tp: TopicPartition,
+        log: Log,
+        known_hw: Offset,
+        record: PartitionRecord,
+        shared: Arc<Shared>,
+    ) -> Arc<Self> {
+        let view = view_of(&log, record.state.flush);
+        let role = Role::Follower(FollowerState::new(None, LeaderEpoch::NONE, known_hw, view));
+        let inner = Inner {
+            log: Some(log),
+            role,
+            record,
+            committed: WaitQueue::default(),
+            durable: WaitQueue::default(),
+            polls: Polls::default(),
+            flush: FlushStage::default(),
+            failed_flush: None,
+            closed_as: None,
+            isr_queued: false,
+            closed: false,
+        };
+        let topic_id = inner.record.state.topic_id;
+        Arc::new(Self { tp, topic_id, shared, inner: Mutex::new(inner), turn: Arc::new(Semaphore::new(1)) })
+    }
+
     /// Which partition.
     #[must_use]
     pub fn tp(&self) -> &TopicPartition {
@@ -158,98 +115,188 @@ impl Partition {
     /// The newest record that this replica has converged to.
     #[must_use]
     pub fn record(&self) -> PartitionRecord {
-        unimplemented!("replication: partition")
+        self.lock().record.clone()
     }
 
     /// The replica as it is now.
     #[must_use]
     pub fn status(&self) -> PartitionStatus {
-        unimplemented!("replication: partition")
+        let now = self.shared.clock.now();
+        let inner = self.lock();
+        let (role, followers) = match &inner.role {
+            Role::Leader(leader) => (RoleKind::Leader, FollowerStatus::all(leader, now)),
+            Role::Follower(follower) if follower.leader().is_some() => (RoleKind::Follower, Vec::new()),
+            Role::Follower(_) => (RoleKind::Idle, Vec::new()),
+        };
+        let (start, end, durable, size) = inner.log.as_ref().map_or_else(
+            || (inner.high_watermark(), inner.high_watermark(), inner.high_watermark(), 0),
+            |log| (log.start_offset(), log.end_offset(), log.durable_end(), log.size_bytes()),
+        );
+        PartitionStatus {
+            role,
+            leader: inner.record.state.leader,
+            leader_epoch: inner.record.state.leader_epoch,
+            log_start: start,
+            high_watermark: inner.high_watermark(),
+            log_end: end,
+            durable_end: durable,
+            size_bytes: size,
+            followers,
+            poisoned: inner.log.as_ref().and_then(|log| log.poisoned().map(str::to_owned)),
+        }
     }
 
-    /// Appends as leader and waits for the asked word. Dropping the call stops the wait, not the append.
-    ///
-    /// # Errors
-    /// [`AppendError::written`] says whether the records may be stored.
-    pub async fn append(self: &Arc<Self>, _append: Append) -> Result<Appended, AppendError> {
-        unimplemented!("replication: append")
+    /// Hangs a long poll's bell here. Rings at once if there is something to say already, or if this replica does not lead.
+    /// `false`: too many wait, and the bell does not hang here.
+    pub fn subscribe(self: &Arc<Self>, wake: &WakeHandle, at: WakeAt) -> bool {
+        let Some(ticket) = self.shared.waits.enter() else {
+            return false;
+        };
+        let bell = wake.bell();
+        let mut inner = self.lock();
+        let ready = match (&inner.role, &inner.log, at) {
+            (Role::Leader(leader), Some(_), WakeAt::HighWatermark(offset)) => leader.high_watermark() > offset,
+            (Role::Leader(_), Some(log), WakeAt::LogEnd(offset)) => log.end_offset() > offset,
+            _ => true,
+        };
+        if !ready {
+            inner.polls.hang(at, bell);
+            drop(inner);
+            wake.hung_on(self, ticket);
+        } else {
+            drop(inner);
+            bell.ring();
+        }
+        true
     }
 
-    /// Finds what a consumer may read from `from`. With `epoch`, only if that is the current reign.
-    ///
-    /// # Errors
-    /// Why this replica may not answer.
-    pub fn read(
-        &self,
-        _from: Offset,
-        _max_bytes: usize,
-        _epoch: Option<LeaderEpoch>,
-    ) -> Result<ReadView, ReadError> {
-        unimplemented!("replication: read")
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock()
     }
 
-    /// Answers a follower's fetch and notes how far it is (rules 5, 7 and 8 of DESIGN 4).
-    #[must_use]
-    pub fn replica_fetch(
-        self: &Arc<Self>,
-        _from: Incarnation,
-        _request: &wire::FetchPartition,
-        _now: Instant,
-    ) -> ReplicaRead {
-        unimplemented!("replication: read")
+    /// Does what was decided under the lock: fsync first, since it takes longest, then everyone who waits.
+    pub(super) fn carry_out(self: &Arc<Self>, effects: Effects) {
+        if effects.flush {
+            self.shared.flusher.enqueue(Arc::clone(self));
+        }
+        effects.bells.ring();
+        if effects.look_at_isr {
+            self.shared.isr_queue.push(Arc::clone(self));
+        }
     }
 
-    /// The end that clients may be told: the high watermark, once it has reached this epoch's start.
-    ///
-    /// # Errors
-    /// [`ReadError::OffsetNotAvailable`] before that.
-    pub fn end_offset_for_clients(&self) -> Result<Offset, ReadError> {
-        unimplemented!("replication: read")
+    /// What the checkpoints should say; `None` while the log is taken out: they keep what they say then.
+    pub(super) fn checkpoint_entry(&self) -> Option<CheckpointEntry> {
+        let inner = self.lock();
+        inner.log.as_ref().map(|log| self.entry(&inner, log)).or_else(|| inner.closed_as.clone())
     }
 
-    /// The first committed record at or after `timestamp_ms`: offset and timestamp.
-    ///
-    /// # Errors
-    /// Why this replica may not answer.
-    pub async fn offset_for_timestamp(
-        self: &Arc<Self>,
-        _timestamp_ms: i64,
-    ) -> Result<Option<(Offset, i64)>, ReadError> {
-        unimplemented!("replication: read")
+    /// Remembers what the last checkpoint is to say of a log that was closed.
+    pub(super) fn note_closed(&self, log: &Log) {
+        let mut inner = self.lock();
+        inner.closed_as = Some(self.entry(&inner, log));
     }
 
-    /// The record with the greatest timestamp: offset and timestamp.
-    ///
-    /// # Errors
-    /// Why this replica may not answer.
-    pub fn max_timestamp(&self) -> Result<Option<(Offset, i64)>, ReadError> {
-        unimplemented!("replication: read")
+    fn entry(&self, inner: &Inner, log: &Log) -> CheckpointEntry {
+        CheckpointEntry {
+            tp: self.tp.clone(),
+            recovery_point: log.durable_end(),
+            log_start: log.start_offset(),
+            high_watermark: inner.high_watermark(),
+        }
     }
 
-    /// The largest epoch at or below `asked` and its end (OffsetForLeaderEpoch), if `current_epoch`, when given, is this
-    /// reign.
-    ///
-    /// # Errors
-    /// Why this replica may not answer.
-    pub fn epoch_end(
-        &self,
-        _asked: LeaderEpoch,
-        _current_epoch: Option<LeaderEpoch>,
-    ) -> Result<(LeaderEpoch, Offset), ReadError> {
-        unimplemented!("replication: read")
+    /// How many wait here.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        let inner = self.lock();
+        inner.committed.len() + inner.durable.len() + inner.polls.len()
+    }
+}
+
+impl Inner {
+    pub(super) fn high_watermark(&self) -> Offset {
+        match &self.role {
+            Role::Leader(leader) => leader.high_watermark(),
+            Role::Follower(follower) => follower.high_watermark(),
+        }
     }
 
-    /// Hangs a long poll's bell here. Rings at once if there is something to say already. `false`: too many wait, and the
-    /// bell does not hang here.
-    pub fn subscribe(self: &Arc<Self>, _wake: &WakeHandle, _at: WakeAt) -> bool {
-        unimplemented!("replication: waiters")
+    pub(super) fn flush_mode(&self) -> FlushMode {
+        self.record.state.flush
     }
 
-    /// Moves the log start to `before` (DeleteRecords), at most to the high watermark; returns the new log start.
-    ///
-    /// # Errors
-    /// Why this replica may not do it.
-    pub async fn delete_records(self: &Arc<Self>, _before: Offset) -> Result<Offset, ReadError> {
-        unimplemented!("replication: retention")
+    /// The log as the decisions see it; `None` while it is taken out.
+    pub(super) fn view(&self) -> Option<LogView> {
+        self.log.as_ref().map(|log| view_of(log, self.flush_mode()))
+    }
+
+    /// Who leads, for those who asked the wrong broker: never this broker itself.
+    pub(super) fn known_leader(&self) -> Option<Incarnation> {
+        match &self.role {
+            Role::Leader(_) => None,
+            Role::Follower(follower) => follower.leader(),
+        }
+    }
+
+    /// Tells a leader's decisions how far its log is, and everyone who waits how far things are.
+    pub(super) fn publish(&mut self, effects: &mut Effects) {
+        let Some(log) = &self.log else { return };
+        self.durable.reached(log.durable_end(), &mut effects.bells);
+        if let Role::Leader(leader) = &mut self.role {
+            let counted = view_of(log, self.record.state.flush).counted_end;
+            leader.note_log(log.end_offset(), counted);
+            self.committed.reached(leader.high_watermark(), &mut effects.bells);
+            self.polls.committed(leader.high_watermark(), &mut effects.bells);
+            self.polls.appended(log.end_offset(), &mut effects.bells);
+        }
+    }
+
+    /// Asks for a flush unless nothing needs one.
+    pub(super) fn want_flush(&mut self, effects: &mut Effects) {
+        let needs = self.log.as_ref().is_some_and(|log| log.durable_end() < log.end_offset() && log.poisoned().is_none());
+        if needs && self.flush.want() {
+            effects.flush = true;
+        }
+    }
+
+    /// Ends every wait for an acknowledgement.
+    pub(super) fn end_waits(&mut self, ended: Ended, effects: &mut Effects) {
+        self.committed.end_all(ended, &mut effects.bells);
+        self.durable.end_all(ended, &mut effects.bells);
+    }
+
+    /// Ends the waits for what a log that failed can never make durable.
+    pub(super) fn end_waits_if_poisoned(&mut self, effects: &mut Effects) {
+        if self.log.as_ref().is_some_and(|log| log.poisoned().is_some()) {
+            self.end_waits(Ended::Failed, effects);
+        }
+    }
+
+    /// Takes the log out for good.
+    pub(super) fn close(&mut self) -> Option<Log> {
+        self.closed = true;
+        self.log.take()
+    }
+
+    /// Puts the log back after a blocking step; it is dropped if the replica was closed meanwhile.
+    pub(super) fn put_back(&mut self, mut log: Log) {
+        assert!(self.log.is_none(), "only one step at a time takes the log out");
+        if let Some(reason) = self.failed_flush.take() {
+            log.poison(reason);
+        }
+        if !self.closed {
+            self.log = Some(log);
+        }
+    }
+}
+
+/// The log as the decisions see it.
+pub(super) fn view_of(log: &Log, flush: FlushMode) -> LogView {
+    LogView {
+        start: log.start_offset(),
+        end: log.end_offset(),
+        counted_end: if flush.counts_durable_only() { log.durable_end() } else { log.end_offset() },
+        last_epoch: log.last_epoch(),
     }
 }

@@ -1,0 +1,50 @@
+//! What a record asks of one life of one broker. Pure.
+
+use crate::types::{Incarnation, LeaderEpoch, PartitionState};
+
+/// What one life of one broker does for a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It leads.
+    Lead,
+    /// It pulls from this leader.
+    Follow(Incarnation),
+    /// It holds what it has: nobody leads, or no copy belongs here.
+    Wait,
+}
+
+/// The duty of `me` by this record. Only a record that names this very life makes a leader: one that names an earlier
+/// life of the same broker gives nobody to follow either (rule 1).
+#[must_use]
+pub fn duty_of(me: Incarnation, state: &PartitionState) -> Duty {
+    match state.leader {
+        _ if !state.has_replica(me.broker) => Duty::Wait,
+        Some(leader) if leader == me => Duty::Lead,
+        Some(leader) if leader.broker != me.broker => Duty::Follow(leader),
+        _ => Duty::Wait,
+    }
+}
+
+/// Whether a record of `epoch` is older than what is known of the partition: epochs only rise, and no record may name a
+/// lower one than the log holds (row 32: a coordination store that was set back).
+#[must_use]
+pub fn is_set_back(epoch: LeaderEpoch, last_in_log: LeaderEpoch, last_in_records: LeaderEpoch) -> bool {
+    epoch < last_in_log.max(last_in_records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replication::testing::{incarnation, state};
+    use crate::types::BrokerEpoch;
+
+    #[test]
+    fn only_the_life_that_is_named_leads() {
+        let record = state(&[1, 2], 1);
+        assert_eq!(duty_of(incarnation(1), &record), Duty::Lead);
+        assert_eq!(duty_of(incarnation(2), &record), Duty::Follow(incarnation(1)));
+        let reborn = Incarnation { epoch: BrokerEpoch(500), ..incarnation(1) };
+        assert_eq!(duty_of(reborn, &record), Duty::Wait, "a restarted leader waits for the next election");
+        assert_eq!(duty_of(incarnation(9), &record), Duty::Wait, "no copy belongs on broker 9");
+    }
+}

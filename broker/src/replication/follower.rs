@@ -1,0 +1,294 @@
+//! What a follower does next. Pure: its shell reads the log, and carries the steps out.
+//!
+//! It truncates by leader epoch only, never to a high watermark (rule 8), and believes an answer only if nothing has
+//! changed since it asked (KAFKA-13207).
+//!
+//! *Invariant:* the high watermark lies within the log and does not go back within an epoch, unless the log itself is cut
+//! below it, which only an unclean election can cause.
+//! *Invariant:* an answer that diverges moves nothing but the end of the log (KAFKA-14704).
+
+use crate::types::{Incarnation, LeaderEpoch, Offset};
+use crate::wire::{ErrorCode, FetchedPartition};
+
+/// The log as the decisions see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogView {
+    /// The first offset kept.
+    pub start: Offset,
+    /// One past the last record.
+    pub end: Offset,
+    /// One past the last record that counts as held: the durable end under `flush=ack`, else the end.
+    pub counted_end: Offset,
+    /// The epoch of the last batch; `NONE` for an empty log.
+    pub last_epoch: LeaderEpoch,
+}
+
+/// What a fetch said; its answer is judged against this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The reign in which it was asked.
+    pub epoch: LeaderEpoch,
+    /// From where.
+    pub offset: Offset,
+    /// The epoch of the last batch before that.
+    pub last_epoch: LeaderEpoch,
+}
+
+/// What to ask next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextFetch {
+    /// Nobody: no leader is known.
+    NoLeader,
+    /// Nothing until the log is durable: the fetch offset is an acknowledgement (rule 7).
+    FlushFirst,
+    /// This.
+    Fetch(Asked),
+}
+
+/// What to do with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing: the world has moved on since it was asked.
+    Stale,
+    /// Append what came, if anything, then call [`FollowerState::note_marks`].
+    Append,
+    /// Cut the log here, then ask again.
+    Cut(Offset),
+    /// Drop the log and start anew here: the leader no longer has what would come next.
+    StartAnew(Offset),
+    /// Ask again after a pause, and look for a newer record if `refresh`.
+    Retry {
+        /// Whether a newer record must exist.
+        refresh: bool,
+    },
+}
+
+/// A follower in one leader epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowerState {
+    leader: Option<Incarnation>,
+    epoch: LeaderEpoch,
+    high_watermark: Offset,
+}
+
+impl FollowerState {
+    /// Follows `leader` in `epoch`; `known_hw` is what this replica knew before.
+    #[must_use]
+    pub fn new(leader: Option<Incarnation>, epoch: LeaderEpoch, known_hw: Offset, log: LogView) -> Self {
+        Self { leader, epoch, high_watermark: known_hw.min(log.end).max(log.start) }
+    }
+
+    /// Who leads.
+    #[must_use]
+    pub fn leader(&self) -> Option<Incarnation> {
+        self.leader
+    }
+
+    /// The reign.
+    #[must_use]
+    pub fn epoch(&self) -> LeaderEpoch {
+        self.epoch
+    }
+
+    /// One past the last record known to be committed.
+    #[must_use]
+    pub fn high_watermark(&self) -> Offset {
+        self.high_watermark
+    }
+
+    /// What to ask the leader now.
+    #[must_use]
+    pub fn next_fetch(&self, log: LogView) -> NextFetch {
+        if self.leader.is_none() {
+            NextFetch::NoLeader
+        } else if log.counted_end < log.end {
+            NextFetch::FlushFirst
+        } else {
+            NextFetch::Fetch(Asked { epoch: self.epoch, offset: log.end, last_epoch: log.last_epoch })
+        }
+    }
+
+    /// Judges an answer. `own_epoch_end` is this log's own lookup of an epoch (rule 8).
+    #[must_use]
+    pub fn judge(
+        &self,
+        asked: Asked,
+        answer: &FetchedPartition,
+        log: LogView,
+        own_epoch_end: impl FnOnce(LeaderEpoch) -> (LeaderEpoch, Offset),
+    ) -> Step {
+        let now = Asked { epoch: self.epoch, offset: log.end, last_epoch: log.last_epoch };
+        if asked != now || self.leader.is_none() {
+            return Step::Stale;
+        }
+        match answer.error {
+            ErrorCode::None => {}
+            ErrorCode::OffsetOutOfRange => return self.judge_out_of_range(answer, log),
+            ErrorCode::FencedLeaderEpoch | ErrorCode::StaleBrokerEpoch => return Step::Retry { refresh: true },
+            // The leader has not heard of its election yet, or no longer leads: the record will say.
+            ErrorCode::UnknownLeaderEpoch | ErrorCode::NotLeaderOrFollower => {
+                let refresh = answer.leader.is_some_and(|(_, epoch)| epoch > self.epoch);
+                return Step::Retry { refresh };
+            }
+            _ => return Step::Retry { refresh: false },
+        }
+        match answer.diverging {
+            Some((epoch, end)) => Step::Cut(cut_point(end, own_epoch_end(epoch).1, log)),
+            None => Step::Append,
+        }
+    }
+
+    /// Out of range: only a log that ends below the leader's start, or holds nothing at all, starts anew; dropping
+    /// anything else could drop what is committed.
+    fn judge_out_of_range(&self, answer: &FetchedPartition, log: LogView) -> Step {
+        let start = answer.log_start_offset;
+        let is_empty = log.start >= log.end;
+        if start >= Offset::ZERO && (log.end < start || (is_empty && log.end != start)) {
+            Step::StartAnew(start)
+        } else {
+            Step::Retry { refresh: false }
+        }
+    }
+
+    /// Takes over the leader's marks from an answer that did not diverge, once its records are in the log (rule 9).
+    /// Returns where the log should start now, if that moved.
+    pub fn note_marks(&mut self, leader_hw: Offset, leader_start: Offset, log: LogView) -> Option<Offset> {
+        let before = self.high_watermark;
+        self.high_watermark = before.max(leader_hw.min(log.end));
+        assert!(
+            before <= self.high_watermark && self.high_watermark <= log.end,
+            "a follower's high watermark moved from {before} to {} in a log that ends at {}",
+            self.high_watermark,
+            log.end
+        );
+        // Never above its own watermark: what is not known to be committed may yet be cut.
+        let start = leader_start.min(self.high_watermark);
+        (start > log.start).then_some(start)
+    }
+
+    /// Notes that the log was cut to `end`. Returns whether that lies below the high watermark, which only an unclean
+    /// election explains.
+    pub fn note_cut(&mut self, end: Offset) -> bool {
+        let lost = end < self.high_watermark;
+        self.high_watermark = self.high_watermark.min(end);
+        lost
+    }
+
+    /// Notes that the log starts anew at `start`.
+    pub fn note_started_anew(&mut self, start: Offset) {
+        self.high_watermark = start;
+    }
+}
+
+/// Where to cut: the least of the leader's end of the diverging epoch, one's own end of it, and one's own log end.
+#[must_use]
+pub fn cut_point(leader_end: Offset, own_epoch_end: Offset, log: LogView) -> Offset {
+    leader_end.min(own_epoch_end).min(log.end).max(Offset::ZERO)
+}
+
+/// Whether a follower that asks for `offset` after a batch of `last_epoch` parts from this log; `epoch_end` is the log's
+/// lookup of `last_epoch` (rule 8). A follower without any batch cannot diverge.
+#[must_use]
+pub fn diverging(
+    offset: Offset,
+    last_epoch: LeaderEpoch,
+    epoch_end: (LeaderEpoch, Offset),
+) -> Option<(LeaderEpoch, Offset)> {
+    let (epoch, end) = epoch_end;
+    (last_epoch != LeaderEpoch::NONE && (epoch < last_epoch || end < offset)).then_some((epoch, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replication::testing::incarnation;
+
+    fn log(start: i64, end: i64, last_epoch: i32) -> LogView {
+        LogView {
+            start: Offset(start),
+            end: Offset(end),
+            counted_end: Offset(end),
+            last_epoch: LeaderEpoch(last_epoch),
+        }
+    }
+
+    fn answer(error: ErrorCode) -> FetchedPartition {
+        FetchedPartition {
+            index: 0,
+            error,
+            high_watermark: Offset(7),
+            log_start_offset: Offset(0),
+            diverging: None,
+            leader: None,
+            records: vec![],
+        }
+    }
+
+    fn follower(view: LogView) -> (FollowerState, Asked) {
+        let state = FollowerState::new(Some(incarnation(1)), LeaderEpoch(5), Offset(4), view);
+        let NextFetch::Fetch(asked) = state.next_fetch(view) else { panic!("it has a leader") };
+        (state, asked)
+    }
+
+    #[test]
+    fn nothing_is_asked_before_the_log_is_durable() {
+        let view = LogView { counted_end: Offset(8), ..log(0, 10, 4) };
+        let state = FollowerState::new(Some(incarnation(1)), LeaderEpoch(5), Offset(4), view);
+        assert_eq!(state.next_fetch(view), NextFetch::FlushFirst);
+    }
+
+    #[test]
+    fn the_high_watermark_is_the_leaders_but_within_the_log_and_never_back() {
+        let view = log(0, 6, 4);
+        let (mut state, _) = follower(view);
+        state.note_marks(Offset(9), Offset(0), view);
+        assert_eq!(state.high_watermark(), Offset(6));
+        state.note_marks(Offset(2), Offset(0), view);
+        assert_eq!(state.high_watermark(), Offset(6), "a stale answer does not move it back");
+        assert_eq!(state.note_marks(Offset(6), Offset(9), view), Some(Offset(6)), "the start stays below it");
+    }
+
+    #[test]
+    fn a_diverging_answer_cuts_by_epoch_and_moves_nothing_else() {
+        let view = log(0, 10, 4);
+        let (state, asked) = follower(view);
+        let diverging =
+            FetchedPartition { diverging: Some((LeaderEpoch(3), Offset(8))), ..answer(ErrorCode::None) };
+        assert_eq!(state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(5))), Step::Cut(Offset(5)));
+        assert_eq!(state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(9))), Step::Cut(Offset(8)));
+        assert_eq!(state.high_watermark(), Offset(4));
+    }
+
+    #[test]
+    fn an_answer_to_an_older_question_is_ignored() {
+        let view = log(0, 10, 4);
+        let (state, asked) = follower(view);
+        let later = log(0, 11, 4);
+        assert_eq!(state.judge(asked, &answer(ErrorCode::None), later, |_| unreachable!()), Step::Stale);
+        let next_reign = FollowerState::new(Some(incarnation(2)), LeaderEpoch(6), Offset(4), view);
+        assert_eq!(next_reign.judge(asked, &answer(ErrorCode::None), view, |_| unreachable!()), Step::Stale);
+    }
+
+    #[test]
+    fn only_a_log_that_ends_below_the_leaders_start_begins_anew() {
+        let out = FetchedPartition { log_start_offset: Offset(20), ..answer(ErrorCode::OffsetOutOfRange) };
+        let view = log(0, 10, 4);
+        let (state, asked) = follower(view);
+        assert_eq!(state.judge(asked, &out, view, |_| unreachable!()), Step::StartAnew(Offset(20)));
+        let longer = log(0, 30, 4);
+        let (state, asked) = follower(longer);
+        assert_eq!(state.judge(asked, &out, longer, |_| unreachable!()), Step::Retry { refresh: false });
+    }
+
+    #[test]
+    fn divergence_is_total() {
+        let asked = |offset, epoch, answer: (i32, i64)| {
+            diverging(Offset(offset), LeaderEpoch(epoch), (LeaderEpoch(answer.0), Offset(answer.1))).is_some()
+        };
+        assert!(!asked(10, 4, (4, 10)), "the same log");
+        assert!(!asked(10, 4, (4, 12)), "a prefix");
+        assert!(asked(10, 4, (4, 9)), "the leader's epoch ends earlier");
+        assert!(asked(10, 4, (3, 10)), "the leader does not know the epoch");
+        assert!(!asked(10, -1, (3, 5)), "an empty log has nothing to diverge with");
+    }
+}

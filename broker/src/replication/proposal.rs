@@ -1,0 +1,163 @@
+//! How a leader changes its ISR: one compare-and-put at a time, until its outcome is certain (rules 2, 4 and 5). Pure.
+//!
+//! *Invariant:* from before a proposal is sent until a version above its guard is known, its members count too.
+//! *Invariant:* an outcome that is not known is only ever decided by a version above the guard, never by reading that
+//! nothing has changed: the delayed write may still land.
+
+use std::time::{Duration, Instant};
+
+use super::isr::{Liveness, with_joiner, without};
+use super::leader::{LeaderLimits, LeaderState};
+use super::outside::{IsrOutcome, IsrProposal};
+use super::progress::Progress;
+use crate::types::{Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicPartition};
+
+/// How long a leader waits after a refusal that left the record as it was.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(500);
+
+/// A compare-and-put that may have been, or may yet be, applied.
+#[derive(Clone, Debug)]
+pub struct OpenProposal {
+    /// What to send, and to send again.
+    pub(super) proposal: IsrProposal,
+    /// The ISR that counts beside the committed one: that of the first try, whatever is sent later.
+    pub(super) counts: PartitionState,
+    /// Whether some try may still be on its way to the store.
+    pub(super) uncertain: bool,
+    pub(super) since: Instant,
+}
+
+/// What to do after an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The proposal is closed, or was already.
+    Closed,
+    /// Not certain: write this, with the same guard.
+    Again(IsrProposal),
+    /// The record has moved on beyond this reign.
+    Superseded(PartitionRecord),
+}
+
+impl LeaderState {
+    /// The guard of the open proposal.
+    pub(super) fn open_guard(&self) -> Option<PartitionEpoch> {
+        self.proposal.as_ref().map(|open| open.proposal.guard)
+    }
+
+    /// Opens a proposal if the ISR should change and none is open. It counts from this moment on.
+    pub fn propose(
+        &mut self,
+        tp: &TopicPartition,
+        live: &Liveness,
+        limits: &LeaderLimits,
+        now: Instant,
+    ) -> Option<IsrProposal> {
+        let may_propose = self.proposal.is_none()
+            && self.deposed_by(now, limits).is_none()
+            && self.propose_after.is_none_or(|after| now >= after);
+        if !may_propose {
+            return None;
+        }
+        let joiner = self.joiner(live, limits, now);
+        let leavers = self.leavers(joiner, live, limits, now);
+        // Who leaves blocks commits, so that goes first, and by itself: it must not fail with somebody's joining.
+        let (state, joiner) = match (leavers.is_empty(), joiner) {
+            (false, _) => (without(&self.record.state, &leavers), None),
+            (true, Some(joiner)) => (with_joiner(&self.record.state, joiner), Some(joiner)),
+            (true, None) => return None,
+        };
+        assert!(state.isr.contains(&self.me), "{} proposes an ISR without itself: {:?}", self.me, state.isr);
+        let guard = self.record.partition_epoch;
+        let proposal = IsrProposal { tp: tp.clone(), guard, state, joiner };
+        self.proposal = Some(OpenProposal {
+            proposal: proposal.clone(),
+            counts: proposal.state.clone(),
+            uncertain: false,
+            since: now,
+        });
+        Some(proposal)
+    }
+
+    /// Who may be taken in: a life that has reached the high watermark and the start of the epoch, by a fetch of this epoch
+    /// (rule 5).
+    fn joiner(&self, live: &Liveness, limits: &LeaderLimits, now: Instant) -> Option<Incarnation> {
+        let fits = |known: &&Progress| {
+            !self.record.state.isr.contains(&known.incarnation)
+                && self.has_reached(known.incarnation)
+                && live.may_be_live(known.incarnation)
+                && known.silence(now) <= limits.lag_max
+        };
+        self.followers.iter().find(fits).map(|known| known.incarnation)
+    }
+
+    /// Which members must go: those that lag, that are gone, or whose broker has begun a new life.
+    fn leavers(
+        &self,
+        joiner: Option<Incarnation>,
+        live: &Liveness,
+        limits: &LeaderLimits,
+        now: Instant,
+    ) -> Vec<Incarnation> {
+        let must_go = |member: &Incarnation| {
+            if *member == self.me || joiner.is_some_and(|joiner| joiner.broker == member.broker) {
+                return false; // a joiner takes the place of its own earlier life
+            }
+            match self.progress(*member) {
+                Some(known) => {
+                    known.lag(self.log_end(), now) > limits.lag_max
+                        || (live.is_gone(*member) && known.silence(now) > limits.grace)
+                }
+                // Its broker fetches in a newer life, so this one is gone for good.
+                None => {
+                    let newer = self.followers.iter().find(|known| known.incarnation.broker == member.broker);
+                    let since = newer.map_or(self.since, |known| known.known_since);
+                    now.saturating_duration_since(since) > limits.grace
+                }
+            }
+        };
+        self.record.state.isr.iter().copied().filter(must_go).collect()
+    }
+
+    /// Judges what became of the proposal that was sent with `guard`.
+    pub fn settle(&mut self, guard: PartitionEpoch, outcome: IsrOutcome, now: Instant) -> Settled {
+        let newer = match &outcome {
+            IsrOutcome::Committed(record) | IsrOutcome::Refused { current: Some(record) } => {
+                (record.partition_epoch > self.record.partition_epoch).then(|| record.clone())
+            }
+            _ => None,
+        };
+        if let Some(record) = newer {
+            let same_reign = record.state.is_led_by(self.me) && record.state.leader_epoch == self.epoch();
+            if !same_reign {
+                return Settled::Superseded(record);
+            }
+            self.adopt(record, now);
+        }
+        let Some(open) = self.proposal.as_mut().filter(|open| open.proposal.guard == guard) else {
+            return Settled::Closed;
+        };
+        match outcome {
+            IsrOutcome::NotSent | IsrOutcome::Refused { .. } if !open.uncertain => {
+                // Refused as the only try there ever was, with the record unchanged: certainly not applied.
+                self.proposal = None;
+                self.propose_after = Some(now + PAUSE_AFTER_REFUSAL);
+                self.advance();
+                Settled::Closed
+            }
+            IsrOutcome::Refused { .. } => {
+                // The joiner does not fit any more, but the first try may still land. A rewrite of the record as it is,
+                // with the same guard, takes its place: one of the two wins, and both say which.
+                open.proposal.state = self.record.state.clone();
+                open.proposal.joiner = None;
+                Settled::Again(open.proposal.clone())
+            }
+            IsrOutcome::Unknown => {
+                open.uncertain = true;
+                Settled::Again(open.proposal.clone())
+            }
+            // Committed with a version that is not newer than the record cannot be, and NotSent says nothing of the
+            // tries before: ask again.
+            IsrOutcome::Committed(_) | IsrOutcome::NotSent => Settled::Again(open.proposal.clone()),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What goes on in the background: checkpoints, retention, flushes by time, and figures.
+//!
+//! Nothing here is on the way of an append or a fetch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::partition::{Effects, Partition, Role};
+use super::registry::Registry;
+use super::shared::Shared;
+use crate::storage::CheckpointEntry;
+use crate::types::FlushMode;
+
+/// How often the gauges are brought up to date.
+const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
+
+fn ticks(every_ms: u64) -> Interval {
+    let mut ticks = tokio::time::interval(Duration::from_millis(every_ms.max(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Writes the checkpoints every few seconds, if they changed.
+pub(super) async fn checkpoints(shared: Arc<Shared>, registry: Arc<Registry>) {
+    let mut tick = ticks(shared.options.checkpoint_interval_ms);
+    tick.tick().await;
+    let mut written = Vec::new();
+    loop {
+        tick.tick().await;
+        // A failure is told there, and tried again with the next tick.
+        let _ = write_checkpoints(&shared, &registry, &mut written).await;
+    }
+}
+
+/// Writes the checkpoints unless they say what `written` says. `false` if that failed.
+pub(super) async fn write_checkpoints(
+    shared: &Arc<Shared>,
+    registry: &Registry,
+    written: &mut Vec<CheckpointEntry>,
+) -> bool {
+    let mut entries: Vec<_> = registry.all().iter().filter_map(|partition| partition.checkpoint_entry()).collect();
+    entries.sort_by(|one, other| one.tp.cmp(&other.tp));
+    if entries == *written {
+        return true;
+    }
+    let (data_dir, to_write) = (Arc::clone(&shared.data_dir), entries.clone());
+    match tokio::task::spawn_blocking(move || data_dir.write_checkpoints(&to_write)).await {
+        Ok(Ok(())) => {
+            *written = entries;
+            true
+        }
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the checkpoints cannot be written");
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "writing the checkpoints failed");
+            false
+        }
+    }
+}
+
+/// Lets leaders delete what is too old or too much. Followers follow their log start (row 22).
+pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
+    let mut tick = ticks(shared.options.retention_interval_ms);
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        for partition in registry.all() {
+            let work = tokio::task::spawn_blocking(move || partition.apply_retention());
+            if let Err(error) = work.await {
+                tracing::error!(%error, "retention of a partition failed");
+            }
+        }
+    }
+}
+
+/// Flushes logs with `flush=interval`.
+pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>) {
+    let mut tick = ticks(shared.options.flush_interval_ms);
+    loop {
+        tick.tick().await;
+        for partition in registry.all() {
+            let mut effects = Effects::default();
+            let mut inner = partition.lock();
+            if inner.flush_mode() == FlushMode::Interval {
+                inner.want_flush(&mut effects);
+            }
+            drop(inner);
+            partition.carry_out(effects);
+        }
+    }
+}
+
+/// Keeps the gauges.
+pub(super) async fn figures(shared: Arc<Shared>, registry: Arc<Registry>) {
+    let mut tick = tokio::time::interval(FIGURES_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let (mut leads, mut under_replicated, mut under_min_isr) = (0, 0, 0);
+        for partition in registry.all() {
+            let inner = partition.lock();
+            if matches!(inner.role, Role::Leader(_)) {
+                let state = &inner.record.state;
+                leads += 1;
+                under_replicated += i64::from(state.isr.len() < state.replicas.len());
+                under_min_isr += i64::from(!state.may_commit());
+            }
+        }
+        shared.metrics.leader_partitions.set(leads);
+        shared.metrics.under_replicated_partitions.set(under_replicated);
+        shared.metrics.under_min_isr_partitions.set(under_min_isr);
+    }
+}
+
+impl Partition {
+    fn apply_retention(self: &Arc<Self>) {
+        let now_ms = self.shared.clock.unix_ms();
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let (Role::Leader(leader), Some(log)) = (&inner.role, &mut inner.log) else {
+            return;
+        };
+        let high_watermark = leader.high_watermark();
+        match log.apply_retention(now_ms, high_watermark) {
+            Ok(deleted) => {
+                drop(guard);
+                for segment in deleted {
+                    tracing::info!(
+                        partition = %self.tp(), base = %segment.base_offset, end = %segment.end_offset,
+                        bytes = segment.bytes, reason = segment.reason, "a segment was deleted"
+                    );
+                }
+            }
+            Err(error) => {
+                drop(guard);
+                tracing::error!(partition = %self.tp(), %error, "retention failed");
+            }
+        }
+    }
+}
