@@ -97,3 +97,47 @@ impl Batches {
         self.bounds.check(builder)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchLimits, records};
+
+    const BOUNDS: BatchBounds = BatchBounds { bytes_max: 1 << 20, records_max: 1_000 };
+
+    /// Even keys to partition 0, odd ones to 1, none to 7.
+    fn place(envelope: &Envelope<'_>) -> Result<PartitionIndex, Problem> {
+        let key = envelope.key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+        Ok(PartitionIndex(key.map_or(7, |key| key.parse::<i32>().unwrap() % 2)))
+    }
+
+    fn lines(body: &str) -> Result<Vec<Load>, Problem> {
+        let mut batches = Batches::new(BOUNDS, 5);
+        batches.read_lines(body.as_bytes(), &place)?;
+        Ok(batches.finish(None))
+    }
+
+    #[test]
+    fn records_go_into_one_batch_for_each_partition_in_order() {
+        let body = "{\"key\":\"1\",\"value\":\"a\"}\n\n{\"value\":\"b\"}\r\n{\"key\":\"3\",\"value\":\"c\",\"timestamp\":9}\n";
+        let loads = lines(body).unwrap();
+        let told: Vec<_> = loads.iter().map(|load| (load.partition.0, load.count)).collect();
+        assert_eq!(told, [(1, 2), (7, 1)]);
+        let batch = loads.into_iter().next().unwrap().batch.freeze();
+        let records = records(&batch, &BatchLimits::default()).unwrap();
+        assert_eq!(records.iter().map(|record| record.timestamp_ms).collect::<Vec<_>>(), [5, 9]);
+        assert_eq!(records[1].value.as_deref(), Some(&b"c"[..]));
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line() {
+        let problem = lines("{\"value\":1}\n\n{\"value\":\n{}").unwrap_err();
+        assert!(problem.message().starts_with("line 3: EOF"), "{}", problem.message());
+        assert_eq!(lines("\n \n").unwrap_err().status(), 400);
+        let mut batches = Batches::new(BOUNDS, 5);
+        let problem = batches.read_json(br#"{"records":[{},{"valu":1}]}"#, &place).unwrap_err();
+        assert!(problem.message().starts_with("records[1]: unknown field"), "{}", problem.message());
+        let mut batches = Batches::new(BOUNDS, 5);
+        assert!(batches.read_lines(b"{\"value\":\"\xff\"}", &place).unwrap_err().message().contains("line 1: it is not UTF-8"));
+    }
+}

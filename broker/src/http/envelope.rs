@@ -91,6 +91,7 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 /// # Errors
 /// What is wrong with it, naming the field.
 pub(super) fn parse(text: &str) -> Result<Envelope<'_>, String> {
+    expect_object(text.as_bytes())?;
     let sent: Sent<'_> = serde_json::from_str(text).map_err(|error| plain(&error))?;
     if sent.timestamp.is_some_and(|timestamp| timestamp < 0) {
         return Err("timestamp must be milliseconds since 1970".to_owned());
@@ -115,6 +116,7 @@ pub(super) fn parse(text: &str) -> Result<Envelope<'_>, String> {
 /// # Errors
 /// What is wrong with it, and where.
 pub(super) fn split(text: &str) -> Result<Vec<&str>, String> {
+    expect_object(text.as_bytes())?;
     let sent: SentRecords<'_> = serde_json::from_str(text).map_err(|error| {
         format!("line {}, column {}: {}", error.line(), error.column(), plain(&error))
     })?;
@@ -122,6 +124,18 @@ pub(super) fn split(text: &str) -> Result<Vec<&str>, String> {
         return Err("\"records\" is empty: send at least one".to_owned());
     }
     Ok(sent.records.into_iter().map(RawValue::get).collect())
+}
+
+/// Refuses what is not a JSON object: the reader would take an array for its fields in order.
+///
+/// # Errors
+/// What it begins with instead.
+pub(super) fn expect_object(text: &[u8]) -> Result<(), String> {
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => Ok(()),
+        Some(other) => Err(format!("a JSON object is expected, and this begins with '{}'", other.escape_ascii())),
+        None => Err("a JSON object is expected, and there is nothing".to_owned()),
+    }
 }
 
 impl Envelope<'_> {
@@ -206,5 +220,92 @@ fn plain(error: &serde_json::Error) -> String {
     match text.rfind(" at line ") {
         Some(at) => format!("{} (column {})", &text[..at], error.column()),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(bytes: Option<&Cow<'_, [u8]>>) -> Option<String> {
+        bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    #[test]
+    fn a_string_is_its_text_and_other_json_its_own_bytes() {
+        let cases = [
+            (r#"{"value":"a\"b\u00e4\n"}"#, Some("a\"bä\n")),
+            (r#"{"value":"plain"}"#, Some("plain")),
+            (r#"{"value":""}"#, Some("")),
+            (r#"{"value":{"b" : 1,  "a":[2.50]}}"#, Some(r#"{"b" : 1,  "a":[2.50]}"#)),
+            (r#"{"value":12345678901234567890123}"#, Some("12345678901234567890123")),
+            (r#"{"value":null}"#, None),
+            (r#"{"key":"k"}"#, None),
+            (r#"{"value_b64":"aGk="}"#, Some("hi")),
+        ];
+        for (json, value) in cases {
+            assert_eq!(text(parse(json).unwrap().value.as_ref()).as_deref(), value, "{json}");
+        }
+    }
+
+    #[test]
+    fn headers_keep_order_and_repeats() {
+        let envelope = parse(r#"{"value":"v","headers":{"a":["1",null],"b":"2"},"headers_b64":{"c":"/w=="}}"#).unwrap();
+        let headers: Vec<_> = envelope.headers.iter().map(|(name, value)| (name.as_ref(), value.as_deref())).collect();
+        let expected: [(&str, Option<&[u8]>); 4] =
+            [("a", Some(b"1")), ("a", None), ("b", Some(b"2")), ("c", Some(b"\xff"))];
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn mistakes_name_the_field() {
+        let cases = [
+            ("", "there is nothing"),
+            ("[]", "begins with '['"),
+            ("\u{0}", "begins with '\\x00'"),
+            (r#"{"valur":1}"#, "unknown field `valur`"),
+            (r#"{"value":"a","value_b64":"aGk="}"#, "value and value_b64 are both given"),
+            (r#"{"key_b64":"?"}"#, "key_b64 is not base64"),
+            (r#"{"headers":{"a":1}}"#, "header 'a' must be a text"),
+            (r#"{"headers":{"a":[["1"]]}}"#, "array of arrays"),
+            (r#"{"headers_b64":{"a":"?"}}"#, "header 'a' is not base64"),
+            (r#"{"timestamp":"now"}"#, "expected i64"),
+            (r#"{"timestamp":-1}"#, "timestamp must be"),
+            (r#"{"partition":4294967296}"#, "expected i32"),
+            (r#"{"value":"#, "EOF"),
+        ];
+        for (json, expected) in cases {
+            let message = parse(json).unwrap_err();
+            assert!(message.contains(expected), "{json}: {message}");
+            assert!(!message.contains(" at line "), "{json}: the caller knows the line: {message}");
+        }
+    }
+
+    #[test]
+    fn records_are_split_and_mistakes_are_placed() {
+        assert_eq!(split(r#"{"records":[{"value":1}, {}]}"#).unwrap(), [r#"{"value":1}"#, "{}"]);
+        assert!(split(r#"{"records":[]}"#).unwrap_err().contains("empty"));
+        assert!(split("{\"records\":[\n{},\n}]}").unwrap_err().starts_with("line 3"));
+        assert!(split(r#"{"record":[{}]}"#).unwrap_err().contains("unknown field `record`"));
+        let deep = format!("{{\"records\":[{}]}}", "[".repeat(100_000));
+        assert!(split(&deep).is_err(), "depth does not hurt");
+    }
+
+    proptest! {
+        /// Whatever text is sent as a JSON string comes out as that text.
+        #[test]
+        fn any_text_survives(value in ".*") {
+            let json = format!("{{\"value\":{}}}", serde_json::to_string(&value).unwrap());
+            prop_assert_eq!(text(parse(&json).unwrap().value.as_ref()), Some(value));
+        }
+
+        /// No bytes make it panic.
+        #[test]
+        fn noise_is_refused_calmly(noise in "[\\{\\}\\[\\]\":,a-z0-9\\\\ ]{0,60}") {
+            let _ = parse(&noise);
+            let _ = split(&noise);
+        }
     }
 }

@@ -275,3 +275,76 @@ impl From<Overloaded> for Problem {
 fn whole(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
+
+    fn tp() -> TopicPartition {
+        TopicPartition::new(TopicName::new("orders").unwrap(), PartitionIndex(0))
+    }
+
+    fn produce_errors() -> Vec<ProduceError> {
+        use ProduceError as E;
+        let reason = || "because".to_owned();
+        let base_offset = Offset(7);
+        vec![
+            E::UnknownTopic(tp().topic),
+            E::UnknownPartition { tp: tp(), partitions: 1 },
+            E::NotLeader { tp: tp(), leader: None, epoch: LeaderEpoch(1) },
+            E::NoLeader { tp: tp(), waited: std::time::Duration::from_secs(1), reason: reason() },
+            E::Invalid(RecordError::ControlBatch),
+            E::Invalid(RecordError::TooLarge { bytes: 2, limit: 1 }),
+            E::Refused { reason: reason() },
+            E::TooLarge { bytes: 2, limit: 1 },
+            E::UnexpectedOffset { actual: Offset(3) },
+            E::OutOfOrderSequence { expected: 1 },
+            E::FencedProducer { current_epoch: 2 },
+            E::NewEpochNotZero,
+            E::NotEnoughReplicas { reason: reason() },
+            E::FollowersQuiet,
+            E::DiskFull,
+            E::Storage { reason: reason(), written: Written::No },
+            E::Storage { reason: reason(), written: Written::Maybe },
+            E::Overloaded,
+            E::TimedOut { base_offset },
+            E::LeadershipLost { base_offset },
+            E::NotEnoughReplicasAfterAppend { base_offset },
+            E::OutcomeUnknown { reason: reason() },
+        ]
+    }
+
+    #[test]
+    fn a_code_is_its_status_with_a_number_or_without() {
+        for error in produce_errors() {
+            let problem = Problem::from(error.clone());
+            let status = u32::from(problem.status.as_u16());
+            assert!(problem.code == status || problem.code / 100 == status, "{error:?}: {}", problem.code);
+            assert!(!problem.status.is_success());
+        }
+    }
+
+    #[test]
+    fn what_is_written_and_retriable_is_what_the_service_says() {
+        for error in produce_errors() {
+            let problem = Problem::from(error.clone());
+            assert_eq!(problem.written, error.written(), "{error:?}");
+            assert_eq!(problem.retriable, error.is_retriable(), "{error:?}");
+            let told_when = problem.headers.iter().any(|(name, _)| *name == RETRY_AFTER);
+            assert_eq!(told_when, problem.status == StatusCode::SERVICE_UNAVAILABLE, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_shape_is_json_whatever_the_message_holds() {
+        let problem = Problem::bad_request("say \"hi\"\n\u{0}".to_owned()).number("next_offset", 3);
+        let mut json = String::from("{");
+        problem.write_members(&mut json);
+        json.push('}');
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["message"], "say \"hi\"\n\u{0}");
+        assert_eq!((value["error_code"].as_i64(), value["next_offset"].as_i64()), (Some(400), Some(3)));
+        assert_eq!((value["retriable"].as_bool(), value["written"].as_str()), (Some(false), Some("no")));
+    }
+}

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::admin::{json_answer, refuse_unless_json, take_json};
 use super::door::{Door, TopicPath};
+use super::envelope::expect_object;
 use super::errors::Problem;
 use crate::cluster::{CreatedTopic, TopicPatch, TopicSpec};
 use crate::service::{PartitionView, TopicView};
@@ -264,5 +265,6 @@ async fn body_of<T: DeserializeOwned + Default>(door: &Door, request: Request) -
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
+    expect_object(&body).map_err(Problem::bad_request)?;
     serde_json::from_slice(&body).map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
 }

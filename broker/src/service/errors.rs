@@ -81,13 +81,11 @@ pub enum ProduceError {
     /// A new epoch of a producer must begin at sequence zero.
     #[error("a new producer epoch must begin at sequence 0")]
     NewEpochNotZero,
-    /// Too few replicas are in sync.
-    #[error("{isr} replicas are in sync and {min_isr} are needed: wait for a replica to come back")]
+    /// Too few replicas are in sync; nothing was appended.
+    #[error("{reason}")]
     NotEnoughReplicas {
-        /// How many are in sync.
-        isr: u32,
-        /// How many are needed.
-        min_isr: u32,
+        /// How many are, and how many are needed.
+        reason: String,
     },
     /// The leader has not heard from its followers for a while and cannot know that it still leads.
     #[error("the leader has not heard from its followers and cannot know whether it still leads")]

@@ -81,6 +81,7 @@ pub(super) struct Job {
     pub(super) acks: Acks,
     pub(super) expected_offset: Option<Offset>,
     pub(super) deadline: Instant,
+    pub(super) forward: bool,
 }
 
 impl Service {
@@ -158,6 +159,7 @@ impl Service {
             acks: produce.acks,
             expected_offset: produce.expected_offset,
             deadline: started + produce.timeout.min(longest),
+            forward: produce.forward,
         };
         let mut batch = Freight::new(produce.batch, produce.origin);
         let mut news = None;
@@ -168,7 +170,7 @@ impl Service {
                     Ok(appended) => return Ok(self.produced_here(&job, appended)),
                     Err(refusal) => refusal,
                 },
-                Route::There { leader, epoch } if produce.forward => {
+                Route::There { leader, epoch } if job.forward => {
                     match self.produce_there(&job, leader, epoch, batch.shared()).await {
                         Ok(produced) => return Ok(produced),
                         Err(refusal) => refusal,
@@ -179,7 +181,7 @@ impl Service {
                 }
                 Route::Nowhere(reason) => no_leader(&job, started, self.parts.clock.now(), reason),
             };
-            if !produce.forward || !may_try_again(&job, &refusal) || batch.is_spent() {
+            if !job.forward || !may_try_again(&job, &refusal) || batch.is_spent() {
                 return Err(refusal);
             }
             let now = self.parts.clock.now();
@@ -198,7 +200,7 @@ impl Service {
     ) -> Result<Appended, ProduceError> {
         self.validate(&job.header, topic, batch).await?;
         let append = Append {
-            batch: batch.owned(),
+            batch: batch.owned(job.forward),
             acks: job.acks,
             deadline: job.deadline,
             expected_offset: job.expected_offset,
@@ -246,9 +248,9 @@ impl Freight {
         self.bytes.clone()
     }
 
-    /// The bytes to be stamped and written: a copy if they are few, else the bytes themselves.
-    fn owned(&mut self) -> BytesMut {
-        if self.bytes.len() <= SPARE_COPY_BYTES_MAX {
+    /// The bytes to be stamped and written: a copy if they may be needed again and are few, else the bytes themselves.
+    fn owned(&mut self, may_be_needed_again: bool) -> BytesMut {
+        if may_be_needed_again && self.bytes.len() <= SPARE_COPY_BYTES_MAX {
             return BytesMut::from(&self.bytes[..]);
         }
         BytesMut::from(std::mem::take(&mut self.bytes))
@@ -295,13 +297,13 @@ fn out_of_time(job: &Job, started: Instant, now: Instant, refusal: ProduceError)
 
 fn from_append(tp: &TopicPartition, error: AppendError) -> ProduceError {
     use AppendError as E;
-    let written = error.written();
+    let (written, reason) = (error.written(), error.to_string());
     match error {
         E::NotLeader { leader, epoch } => ProduceError::NotLeader { tp: tp.clone(), leader, epoch },
         E::FencedEpoch { current, .. } | E::UnknownEpoch { current, .. } => {
             ProduceError::NotLeader { tp: tp.clone(), leader: None, epoch: current }
         }
-        E::NotEnoughReplicas { isr, min_isr } => ProduceError::NotEnoughReplicas { isr, min_isr },
+        E::NotEnoughReplicas { .. } => ProduceError::NotEnoughReplicas { reason },
         E::UnexpectedOffset { actual } => ProduceError::UnexpectedOffset { actual },
         E::OutOfOrderSequence { expected, .. } => ProduceError::OutOfOrderSequence { expected },
         E::FencedProducer { current_epoch } => ProduceError::FencedProducer { current_epoch },

@@ -120,10 +120,7 @@ fn refusal(job: &Job, answered: ProducedPartition) -> ProduceError {
         C::UnknownTopicOrPartition | C::LeaderNotAvailable | C::ReplicaNotAvailable => {
             ProduceError::NoLeader { tp: tp(), waited: Duration::ZERO, reason }
         }
-        C::NotEnoughReplicas => {
-            // The leader says so in words too; the numbers here are those of its record as we know it.
-            ProduceError::NotEnoughReplicas { isr: 0, min_isr: 0 }
-        }
+        C::NotEnoughReplicas => ProduceError::NotEnoughReplicas { reason },
         C::RequestTimedOut => ProduceError::TimedOut { base_offset },
         C::NotEnoughReplicasAfterAppend => ProduceError::NotEnoughReplicasAfterAppend { base_offset },
         C::MessageTooLarge | C::RecordListTooLarge | C::CorruptMessage | C::InvalidRecord | C::InvalidTimestamp
