@@ -130,7 +130,7 @@ impl CarryOut {
         }
     }
 
-    fn txn(&self, fence: &Fence, writes: &[PartitionWrite]) -> Txn {
+    pub(super) fn txn(&self, fence: &Fence, writes: &[PartitionWrite]) -> Txn {
         let mut compares = vec![fence.compare()];
         let mut success = Vec::with_capacity(writes.len());
         for write in writes {

@@ -88,6 +88,7 @@ pub struct TopicPatch {
 pub struct Commands {
     pub(super) store: Arc<dyn Store>,
     pub(super) keyspace: Keyspace,
+    clock: Clock,
     images: watch::Receiver<Arc<Image>>,
     options: CommandOptions,
 }
@@ -98,11 +99,11 @@ impl Commands {
     pub fn new(
         store: Arc<dyn Store>,
         keyspace: Keyspace,
-        _clock: Clock,
+        clock: Clock,
         images: watch::Receiver<Arc<Image>>,
         options: CommandOptions,
     ) -> Self {
-        Self { store, keyspace, images, options }
+        Self { store, keyspace, clock, images, options }
     }
 
     /// Makes a topic, unless it is there exactly so.
@@ -127,7 +128,9 @@ impl Commands {
             },
             None => {
                 let partitions = place(&spec, &self.options, &image)?;
-                let value = TopicValue { v: VERSION, id, partitions, config: spec.config.clone() };
+                let created_unix_ms = self.clock.unix_ms();
+                let config = spec.config.clone();
+                let value = TopicValue { v: VERSION, id, created_unix_ms, partitions, config };
                 Ok(Change::Put(value.clone(), (value, true)))
             }
         })

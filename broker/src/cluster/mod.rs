@@ -46,10 +46,10 @@ pub mod commands;
 pub mod isr_change;
 
 pub use commands::{CommandOptions, Commands, CreatedTopic, TopicPatch, TopicSpec};
-pub use isr_change::{IsrChange, IsrChangeOutcome};
 pub use controller::{Controller, ControllerOptions};
 pub use error::ClusterError;
 pub use image::{Image, Topic};
+pub use isr_change::{IsrChange, IsrChangeOutcome};
 pub use keyspace::{Key, Keyspace};
 pub use membership::{Membership, MembershipOptions, NewRegistration, Standing};
 pub use registration::ensure_cluster;

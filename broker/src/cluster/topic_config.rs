@@ -156,8 +156,10 @@ const SETTINGS: [Setting; 12] = [
         default: "CreateTime",
         meaning: "whose clock stamps records: CreateTime (the producer's) or LogAppendTime (the broker's)",
         set: |config, text| match text {
-            "CreateTime" => Ok(config.timestamp_log_append = false),
-            "LogAppendTime" => Ok(config.timestamp_log_append = true),
+            "CreateTime" | "LogAppendTime" => {
+                config.timestamp_log_append = text == "LogAppendTime";
+                Ok(())
+            }
             _ => Err("use CreateTime or LogAppendTime".to_owned()),
         },
     },

@@ -322,6 +322,9 @@ pub struct TopicValue {
     pub v: u32,
     /// Its identity.
     pub id: TopicId,
+    /// When it was created.
+    #[serde(default)]
+    pub created_unix_ms: i64,
     /// For each partition where its copies belong, preferred leader first.
     pub partitions: Vec<Vec<BrokerId>>,
     /// Its own settings; the rest are the cluster's.

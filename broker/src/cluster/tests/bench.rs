@@ -40,6 +40,8 @@ pub(super) struct Bench {
     pub(super) memory: Arc<MemoryStore>,
     pub(super) keyspace: Keyspace,
     pub(super) ports: Arc<Ports>,
+    /// The time of decisions; it stands still until a test moves it.
+    pub(super) clock: Clock,
     pub(super) controller_options: ControllerOptions,
     pub(super) watcher_options: WatcherOptions,
 }
@@ -77,6 +79,7 @@ impl Bench {
             memory,
             keyspace: Keyspace::new("test"),
             ports: Arc::default(),
+            clock: Clock::manual(0),
             controller_options: ControllerOptions::default(),
             watcher_options: WatcherOptions::default(),
         }
@@ -89,7 +92,7 @@ impl Bench {
     pub(super) fn watcher(&self, door: &Arc<FaultyStore>, metrics: &Arc<Metrics>) -> Watcher {
         let store = Arc::clone(door) as Arc<dyn Store>;
         let options = self.watcher_options.clone();
-        Watcher::start(store, self.keyspace.clone(), Clock::system(), Arc::clone(metrics), options)
+        Watcher::start(store, self.keyspace.clone(), self.clock.clone(), Arc::clone(metrics), options)
     }
 
     pub(super) async fn join(
@@ -100,7 +103,7 @@ impl Bench {
         let store = Arc::clone(door) as Arc<dyn Store>;
         let metrics = Arc::new(Metrics::new());
         let options = MembershipOptions::default();
-        Membership::join(store, self.keyspace.clone(), Clock::system(), metrics, new, options).await
+        Membership::join(store, self.keyspace.clone(), self.clock.clone(), metrics, new, options).await
     }
 
     /// A broker that serves.
@@ -111,7 +114,7 @@ impl Bench {
     pub(super) async fn start_as(&self, new: NewRegistration) -> Broker {
         let (door, metrics) = (self.door(), Arc::new(Metrics::new()));
         let store = || Arc::clone(&door) as Arc<dyn Store>;
-        ensure_cluster(door.as_ref(), &self.keyspace, &Clock::system()).await.unwrap();
+        ensure_cluster(door.as_ref(), &self.keyspace, &self.clock).await.unwrap();
         let membership = within("joining", self.join(&door, new)).await.unwrap();
         let watcher = self.watcher(&door, &metrics);
         let images = watcher.images();
@@ -120,14 +123,14 @@ impl Bench {
             self.keyspace.clone(),
             Arc::clone(&membership),
             images.clone(),
-            Clock::system(),
+            self.clock.clone(),
             Arc::clone(&metrics),
             self.controller_options.clone(),
         );
         let commands = Commands::new(
             store(),
             self.keyspace.clone(),
-            Clock::system(),
+            self.clock.clone(),
             images.clone(),
             CommandOptions::default(),
         );

@@ -107,7 +107,8 @@ async fn a_lost_lease_brings_the_same_life_back_under_another() {
     let (before, lease) = (membership.incarnation(), membership.lease().unwrap());
     bench.memory.revoke(lease).await.unwrap();
     let mut standing = membership.standing();
-    let back = standing.wait_for(|standing| matches!(standing, Standing::Member { lease: new } if *new != lease));
+    let back =
+        standing.wait_for(|standing| matches!(standing, Standing::Member { lease: new } if *new != lease));
     within("back", back).await.unwrap();
     let sign = live(&bench, 1).await.unwrap();
     assert_eq!((sign.epoch, sign.state), (before.epoch, LiveState::Active));
@@ -117,7 +118,8 @@ async fn a_lost_lease_brings_the_same_life_back_under_another() {
     membership.set_disk_full(true);
     membership.set_state(LiveState::Draining).await.ok();
     let lease = sign.lease;
-    let back = standing.wait_for(|standing| matches!(standing, Standing::Member { lease: new } if *new != lease));
+    let back =
+        standing.wait_for(|standing| matches!(standing, Standing::Member { lease: new } if *new != lease));
     within("back again", back).await.unwrap();
     let sign = live(&bench, 1).await.unwrap();
     assert_eq!((sign.state, sign.disk_full), (LiveState::Draining, true));
@@ -133,7 +135,8 @@ async fn a_silent_disk_lets_the_lease_run_out_and_takes_no_other_until_it_answer
     membership.set_disk_answers(true);
     let lease = membership.lease();
     let mut standing = membership.standing();
-    let back = standing.wait_for(|standing| matches!(standing, Standing::Member { lease: new } if Some(*new) != lease));
+    let back = standing
+        .wait_for(|standing| matches!(standing, Standing::Member { lease: new } if Some(*new) != lease));
     within("back", back).await.unwrap();
     assert_eq!(live(&bench, 1).await.unwrap().epoch, membership.incarnation().epoch);
 }
@@ -165,10 +168,12 @@ async fn a_chain_of_crashes_is_proven_by_its_weakest_link() {
     let mut life = bench.join(&bench.door(), newcomer(1, Recovered::NOTHING)).await.unwrap().incarnation();
     let mut lives = vec![life.epoch];
     for how in [Recovery::Clean, Recovery::Fsync, Recovery::Clean] {
-        life = bench.join(&bench.door(), newcomer(1, recovered(life.epoch, how))).await.unwrap().incarnation();
+        life =
+            bench.join(&bench.door(), newcomer(1, recovered(life.epoch, how))).await.unwrap().incarnation();
         lives.push(life.epoch);
     }
-    let proof = |registered: Registration| lives.iter().map(|epoch| registered.recovered.proof_of(*epoch)).collect();
+    let proof =
+        |registered: Registration| lives.iter().map(|epoch| registered.recovered.proof_of(*epoch)).collect();
     let proofs: Vec<Recovery> = proof(registration(&bench, 1).await);
     assert_eq!(proofs, [Recovery::Fsync, Recovery::Fsync, Recovery::Clean, Recovery::None]);
     // A process that died before it wrote its life into the directory leaves the one before as the last.

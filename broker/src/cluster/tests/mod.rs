@@ -6,6 +6,7 @@ mod election;
 mod image;
 mod reconcile;
 mod bench;
+mod carrying_out;
 mod joining;
 mod watching;
 mod controlling;

@@ -18,7 +18,8 @@ async fn write(bench: &Bench, op: Op) {
 }
 
 async fn register(bench: &Bench, id: i32) {
-    let (key, value) = (bench.keyspace.path(&Key::Broker(b(id))), encode(&registration(id, Recovered::NOTHING)));
+    let (key, value) =
+        (bench.keyspace.path(&Key::Broker(b(id))), encode(&registration(id, Recovered::NOTHING)));
     write(bench, Op::Put { key, value, lease: None }).await;
 }
 

@@ -135,6 +135,7 @@ impl World {
         let value = TopicValue {
             v: VERSION,
             id,
+            created_unix_ms: 0,
             partitions: assignment.iter().map(|ids| ids.iter().copied().map(BrokerId).collect()).collect(),
             config: config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
