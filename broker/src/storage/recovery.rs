@@ -72,10 +72,11 @@ impl Opening<'_> {
         let suspect = listing.first_without_indexes();
         let mut log = self.log(listing)?;
         let recovery_point = self.checkpoints.recovery_point(self.tp).unwrap_or(Offset::ZERO);
-        let clean = self.trusted && suspect.is_none() && log.resume()?;
+        let log_start = self.checkpoints.log_start(self.tp).unwrap_or(Offset::ZERO);
+        let clean = self.trusted && suspect.is_none() && log.resume(log_start)?;
         let scan = if clean { Scan::default() } else { log.recover(recovery_point, suspect)? };
         let found_end = log.end_offset();
-        log.settle_start(self.checkpoints.log_start(self.tp).unwrap_or(Offset::ZERO))?;
+        log.settle_start(log_start)?;
         self.checkpoints.opened(self.tp, &log.durability);
         let report = RecoveryReport {
             clean,

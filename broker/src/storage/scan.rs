@@ -33,7 +33,7 @@ impl Scan {
 impl Log {
     /// Takes the log at its word: reads the headers behind the last index entry, and the tables beside the batches.
     /// Whether all of that fits together; if not, nothing is lost, and the log must be recovered.
-    pub(super) fn resume(&mut self) -> Result<bool, StorageError> {
+    pub(super) fn resume(&mut self, log_start: Offset) -> Result<bool, StorageError> {
         let interval = self.index_interval();
         let active = self.segments.last_mut().expect("there is always a segment");
         let listed = active.bytes;
@@ -41,7 +41,9 @@ impl Log {
         let mut last_epoch = None;
         let visit = |batch: &BatchHeader| last_epoch = Some(batch.leader_epoch);
         let rescan = active.rescan(&self.disk, anchor, Gait::Resume, interval, visit)?;
-        let fits = last_epoch.is_none_or(|epoch| epoch == self.epochs.last());
+        // The table says nothing of batches that all lie below the log's start.
+        let fits =
+            last_epoch.is_none_or(|epoch| epoch == self.epochs.last()) || log_start >= self.end_offset();
         if !matches!(rescan, Rescan::Whole) || !fits {
             self.active_mut().bytes = listed;
             return Ok(false);
@@ -196,12 +198,19 @@ impl Log {
         self.disk.sync_dir(&self.dir)
     }
 
-    /// Sets the log's start as the checkpoint has it. If the log ends below, it starts anew there.
+    /// Sets the log's start as the checkpoint has it, or as the table of epochs has it: that one is trimmed with every
+    /// advance, and the checkpoint may be older. If the log ends below its start, it starts anew there.
     pub(super) fn settle_start(&mut self, checkpointed: Offset) -> Result<(), StorageError> {
         if checkpointed > self.end_offset() {
             return self.drop_all(checkpointed);
         }
-        self.set_start(checkpointed.max(self.segments[0].base));
+        let mut start = checkpointed.max(self.segments[0].base);
+        if let Some((_, begin)) = self.epochs.entries().first().filter(|(_, begin)| *begin > start) {
+            let segment = &self.segments[self.segment_of(start)];
+            let held = segment.locate(&self.disk, start)?;
+            start = if held.is_some_and(|place| place.base < *begin) { *begin } else { start };
+        }
+        self.set_start(start);
         if self.epochs.advance_start(self.start) {
             self.epochs_version += 1;
         }

@@ -62,7 +62,7 @@ impl Segment {
         wanted: impl Fn(&BatchHeader) -> bool,
     ) -> Result<Option<(u64, BatchHeader)>, Halt> {
         let start = floor.map_or(0, |entry| u64::from(entry.position));
-        if start >= self.bytes {
+        if floor.is_some() && start >= self.bytes {
             return Err(Halt::misplaced(start));
         }
         let mut walk = Walk::headers(file, start, self.bytes);

@@ -9,7 +9,8 @@ use super::{Log, StorageError};
 use crate::types::Offset;
 
 impl Log {
-    /// Cuts everything from `end` on, durably. The batch that holds `end`, if it does not begin there, goes too.
+    /// Cuts everything from `end` on, durably. The batch that holds `end`, if it does not begin there, goes too; and if
+    /// a gap lies there, the log ends before the gap.
     ///
     /// # Errors
     /// A failed cut poisons the log.
@@ -55,7 +56,7 @@ impl Log {
         self.checkpoints.lower(&self.tp, end)
     }
 
-    /// Keeps the first `keep` segments, the last of them up to `place`.
+    /// Keeps the first `keep` segments, the last of them up to `place`. The log ends where its last batch does then.
     fn cut(&mut self, keep: usize, place: Place) -> Result<(), StorageError> {
         self.throw_tail(keep)?;
         let interval = self.index_interval();

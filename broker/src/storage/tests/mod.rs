@@ -112,12 +112,14 @@ fn flush(log: &mut Log) {
     log.flushed(end);
 }
 
-/// All bytes from `from` on, slice by slice.
+/// All bytes from `from` on, slice by slice; a gap at the end holds none.
 fn read_all(log: &Log, from: Offset, bytes_max: usize) -> Vec<u8> {
     let (mut bytes, mut at) = (Vec::new(), from);
     while at < log.end_offset() {
         let slice = log.slice(at, ALL, bytes_max).unwrap();
-        assert!(!slice.is_empty(), "nothing at {at} below {}", log.end_offset());
+        if slice.is_empty() {
+            break;
+        }
         let read = slice.read().unwrap();
         assert_eq!(read.len(), slice.len());
         bytes.extend_from_slice(&read);
