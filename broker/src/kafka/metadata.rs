@@ -48,8 +48,7 @@ impl Dispatch {
                 let name = name.clone();
                 Some(async move {
                     if let Err(error) = self.create(&name).await {
-                        let request =
-                            MetadataTopicRequest { name: Some(name.as_str().to_owned()), topic_id: None };
+                        let request = MetadataTopicRequest { name: Some(name.as_str().to_owned()), topic_id: None };
                         *asked = Asked::Refused(request, error);
                     }
                 })
@@ -253,8 +252,7 @@ mod tests {
     fn only_a_leader_that_lives_in_the_life_of_the_record_is_named() {
         let image = image();
         let topic = look_up(&image, asked("orders"));
-        let leaders: Vec<_> =
-            topic.partitions.iter().map(|partition| partition.leader.map(|id| id.0)).collect();
+        let leaders: Vec<_> = topic.partitions.iter().map(|partition| partition.leader.map(|id| id.0)).collect();
         assert_eq!(leaders, [Some(1), None, None, None]);
         let errors: Vec<_> = topic.partitions.iter().map(|partition| partition.error).collect();
         assert_eq!(errors[0], ErrorCode::None);
@@ -278,9 +276,6 @@ mod tests {
         assert_eq!(error(asked("..")), ErrorCode::InvalidTopic);
         assert_eq!(error(asked(&"x".repeat(1_000_000))), ErrorCode::InvalidTopic);
         assert_eq!(error(Asked::Id(TopicId(uuid::Uuid::from_u128(8)))), ErrorCode::UnknownTopicId);
-        assert_eq!(
-            error(read(MetadataTopicRequest { name: None, topic_id: None })),
-            ErrorCode::InvalidRequest
-        );
+        assert_eq!(error(read(MetadataTopicRequest { name: None, topic_id: None })), ErrorCode::InvalidRequest);
     }
 }

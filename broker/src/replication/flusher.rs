@@ -61,6 +61,19 @@ struct Waiting {
     partitions: VecDeque<Arc<Partition>>,
     idle_threads: usize,
     stopping: bool,
+    /// Tests: nothing is flushed for now.
+    #[cfg(test)]
+    held: bool,
+}
+
+impl Waiting {
+    fn pop(&mut self) -> Option<Arc<Partition>> {
+        #[cfg(test)]
+        if self.held && !self.stopping {
+            return None;
+        }
+        self.partitions.pop_front()
+    }
 }
 
 impl Flusher {
@@ -97,6 +110,13 @@ impl Flusher {
         }
     }
 
+    /// Holds all flushes, or lets them go on.
+    #[cfg(test)]
+    pub(super) fn hold(&self, held: bool) {
+        self.queue.waiting.lock().held = held;
+        self.queue.bell.notify_all();
+    }
+
     /// Empties the queue and ends the threads.
     pub(super) fn stop(&self) {
         self.queue.waiting.lock().stopping = true;
@@ -121,7 +141,7 @@ impl Queue {
     fn next(&self) -> Option<Arc<Partition>> {
         let mut waiting = self.waiting.lock();
         loop {
-            if let Some(partition) = waiting.partitions.pop_front() {
+            if let Some(partition) = waiting.pop() {
                 return Some(partition);
             }
             if waiting.stopping {

@@ -44,6 +44,8 @@ mod upkeep;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use duty::{Duty, duty_of, is_set_back};
 pub use append::{Acks, Append, Appended};

@@ -282,6 +282,11 @@ impl WaitBound {
         self.max
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// A place among those who wait; `None` if there is none left.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Ticket> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);

@@ -68,6 +68,12 @@ impl DataDir {
         Ok(Self { id, path, disk, checkpoints, trash, clean_from, last_incarnation, _lock: lock })
     }
 
+    /// Lets every fsync fail, for the tests of those who stand on this.
+    #[cfg(test)]
+    pub(crate) fn fail_syncs(&self, fail: bool) {
+        self.disk.faults.fail_syncs(fail);
+    }
+
     /// The identity of this directory.
     #[must_use]
     pub fn id(&self) -> DirectoryId {

@@ -1,0 +1,87 @@
+//! Followers in trouble.
+
+use std::time::Duration;
+
+use super::cluster::*;
+use crate::replication::*;
+use crate::types::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_below_the_leaders_start_starts_anew() {
+    let cluster = Cluster::start(2, 1, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 2);
+    cluster.append(1, "b", Acks::None).await.unwrap();
+    eventually("broker 2 is out", || cluster.store.isr() == [1]).await;
+    cluster.append(1, "c", Acks::All).await.unwrap();
+    let leader = cluster.partition(1);
+    assert!(matches!(leader.delete_records(Offset(9)).await, Err(ReadError::BeyondEnd { .. })));
+    assert_eq!(leader.delete_records(Offset(2)).await.unwrap(), Offset(2));
+    assert!(matches!(leader.read(Offset(1), 1, None), Err(ReadError::BelowStart { start: Offset(2), .. })));
+    cluster.heal();
+    eventually("broker 2 is back", || cluster.store.isr() == [1, 2]).await;
+    let status = cluster.partition(2).status();
+    assert_eq!((status.log_start, status.log_end), (Offset(2), Offset(3)));
+    cluster.append(1, "d", Acks::All).await.unwrap();
+    assert_eq!(cluster.log(2), cluster.log(1)[cluster.log(1).len() - 2..]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_start_follows_the_leaders() {
+    let cluster = Cluster::start(2, 2, FlushMode::Ack).await;
+    for value in ["a", "b", "c"] {
+        cluster.append(1, value, Acks::All).await.unwrap();
+    }
+    cluster.partition(1).delete_records(Offset(2)).await.unwrap();
+    eventually("it has followed", || cluster.partition(2).status().log_start == Offset(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_port_refuses_is_reported_and_found_again() {
+    let mut cluster = Cluster::start(2, 1, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.close_port(1);
+    let suspect = tokio::time::timeout(PATIENCE, cluster.brokers.get_mut(&2).unwrap().suspects.recv()).await.unwrap();
+    assert_eq!(suspect, Some(BrokerId(1)));
+    cluster.append(1, "b", Acks::Leader).await.unwrap();
+    cluster.open_port(1);
+    cluster.all_hold(&[1, 2], &["a", "b"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_leader_is_not_reported() {
+    let mut cluster = Cluster::start(2, 1, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 2);
+    eventually("fetches fail", || cluster.brokers[&2].metrics.replica_fetch_errors.get() >= 2).await;
+    assert!(cluster.brokers.get_mut(&2).unwrap().suspects.try_recv().is_err(), "a time-out proves nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_was_stopped_comes_back_in_a_new_life_and_catches_up() {
+    let mut cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.stop(3).await;
+    cluster.append(1, "b", Acks::None).await.unwrap();
+    eventually("broker 3 is out", || cluster.store.isr() == [1, 2]).await;
+    cluster.append(1, "c", Acks::All).await.unwrap();
+    cluster.boot(3).await;
+    cluster.tell(3).await;
+    eventually("broker 3 is back", || cluster.store.isr() == [1, 2, 3]).await;
+    let record = cluster.store.record(&crate::replication::testing::tp()).unwrap();
+    assert_eq!(record.state.isr_member(BrokerId(3)), Some(cluster.brokers[&3].me), "in its new life");
+    cluster.append(1, "d", Acks::All).await.unwrap();
+    cluster.all_hold(&[1, 2, 3], &["a", "b", "c", "d"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_whose_disk_fails_stops_counting() {
+    let cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.partition(3).shared.data_dir.fail_syncs(true);
+    let appended = tokio::time::timeout(PATIENCE, cluster.append(1, "b", Acks::All)).await.unwrap();
+    appended.unwrap();
+    eventually("broker 3 is out", || cluster.store.isr() == [1, 2]).await;
+    assert!(cluster.partition(3).status().poisoned.is_some());
+    tokio::time::timeout(Duration::from_secs(5), cluster.append(1, "c", Acks::All)).await.unwrap().unwrap();
+}
