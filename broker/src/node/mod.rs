@@ -6,7 +6,6 @@
 //! - [`duties`]: the newest image becomes roles of replicas here; replicas that no longer belong here go.
 //! - [`isr`]: a leader's proposals become transactions.
 //! - [`health`]: contact, lease and disk become readiness and metrics.
-//! - [`lost_links`]: brokers whose links break are called back.
 //! - [`disk`]: whether the data directory answers; [`limits`]: what the process asks of the system.
 //! - [`stop`]: signals, and a controlled stop.
 //!
@@ -19,7 +18,6 @@ mod error;
 mod health;
 mod isr;
 mod limits;
-mod lost_links;
 mod run;
 mod startup;
 mod stop;

@@ -14,7 +14,7 @@ use super::health::Health;
 use super::isr::IsrBridge;
 use super::startup::{self, Bound, Joining};
 use super::stop::{self, Reason};
-use super::{Coordinator, NodeError, limits, lost_links};
+use super::{Coordinator, NodeError, limits};
 use crate::clock::Clock;
 use crate::cluster::{
     Commands, Controller, Image, Keyspace, LiveState, Membership, Suspects, TopicConfig, Watcher,
@@ -220,10 +220,8 @@ fn open_kafka_door(
     listener: TcpListener,
     doors: &CancellationToken,
 ) -> JoinHandle<()> {
-    let (lost_in, lost) = mpsc::channel(SUSPECTS_QUEUED_MAX);
-    let probe = Arc::clone(&floor.peers) as _;
-    tokio::spawn(lost_links::call_back(lost, base.watcher.images(), probe, floor.suspects_in.clone()));
-    let server = KafkaServer::new(Arc::clone(service), base.config.kafka.clone()).report_lost_links(lost_in);
+    let server = KafkaServer::new(Arc::clone(service), base.config.kafka.clone())
+        .report_lost_links(floor.suspects_in.clone());
     tokio::spawn(server.serve(listener, doors.clone()))
 }
 

@@ -13,6 +13,7 @@ mod call;
 mod driver;
 mod conversation;
 mod link;
+mod probe;
 mod peers;
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, watch};
 use super::driver::Driver;
 use super::link::Link;
 use super::options::PeerOptions;
+use super::probe::is_refused;
 use crate::clock::Clock;
 use crate::cluster::{HostPort, Image, Probe};
-use crate::net::{ConnectError, connect};
 use crate::replication::{LeaderLink, LinkError};
 use crate::service::{Forward, ForwardError};
 use crate::types::BrokerId;
@@ -94,6 +94,6 @@ impl Forward for Peers {
 impl Probe for Peers {
     async fn refused(&self, _broker: BrokerId, address: &HostPort) -> bool {
         let limit = Duration::from_millis(self.options.probe_timeout_ms);
-        matches!(connect(&address.host, address.port, limit).await, Err(ConnectError::Refused { .. }))
+        is_refused(address, limit).await
     }
 }

@@ -358,3 +358,19 @@ async fn an_answer_that_makes_no_sense_ends_the_link() {
         assert!(matches!(answer, Err(ForwardError::Unknown(_))), "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn a_probe_is_not_taken_in_by_a_port_that_is_about_to_close() {
+    let (listener, port) = open();
+    let cluster = Cluster::new(PeerOptions { probe_timeout_ms: 10_000, ..PeerOptions::default() });
+    let address = HostPort::new("127.0.0.1", port);
+    assert!(!cluster.peers.refused(PEER, &address).await, "the port is open");
+    // Drains the connection of the probe before.
+    drop(accept(&listener).await);
+    let dies = async {
+        drop(accept(&listener).await);
+        drop(listener);
+    };
+    let (refused, ()) = tokio::join!(cluster.peers.refused(PEER, &address), dies);
+    assert!(refused);
+}
