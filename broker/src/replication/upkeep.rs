@@ -62,7 +62,8 @@ pub(super) async fn write_checkpoints(
     }
 }
 
-/// Lets leaders delete what is too old or too much. Followers follow their log start (row 22).
+/// Lets leaders delete what is too old or too much. Followers follow their log start (row 22). Files that were thrown
+/// away long enough ago go here too.
 pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
     let mut tick = ticks(shared.options.retention_interval_ms);
     tick.tick().await;
@@ -74,10 +75,14 @@ pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
                 tracing::error!(%error, "retention of a partition failed");
             }
         }
+        let (data_dir, now_ms) = (Arc::clone(&shared.data_dir), shared.clock.unix_ms());
+        if let Err(error) = tokio::task::spawn_blocking(move || data_dir.empty_trash(now_ms)).await {
+            tracing::error!(%error, "deleting files failed");
+        }
     }
 }
 
-/// Flushes logs with `flush=interval`.
+/// Flushes logs with `flush=interval`, and under any mode segments that were closed: they bound what a recovery reads.
 pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>) {
     let mut tick = ticks(shared.options.flush_interval_ms);
     loop {
@@ -85,7 +90,8 @@ pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>)
         for partition in registry.all() {
             let mut effects = Effects::default();
             let mut inner = partition.lock();
-            if inner.flush_mode() == FlushMode::Interval {
+            let has_closed = inner.log.as_ref().is_some_and(crate::storage::Log::has_unflushed_segments);
+            if inner.flush_mode() == FlushMode::Interval || has_closed {
                 inner.want_flush(&mut effects);
             }
             drop(inner);

@@ -10,7 +10,7 @@ use super::disk::Durable;
 use super::flush::Unflushed;
 use super::segment::{SPAN_MAX, Segment};
 use super::{Log, StorageError};
-use crate::record::{BatchHeader, RecordError, stamp_leader, stamp_log_append_time, validate_replica_batches};
+use crate::record::{BatchHeader, RecordError, stamp_leader, stamp_log_append_time};
 use crate::types::{LeaderEpoch, Offset};
 
 /// After so many bytes the indexes and a snapshot of the producers are saved, which bounds memory and recovery.
@@ -65,29 +65,44 @@ impl Log {
             headers.push(header);
             rest = others;
         }
-        let info = AppendInfo { append_time_ms: if stamp_time { now_ms } else { -1 }, ..self.info(&batches, next) };
+        let info =
+            AppendInfo { append_time_ms: if stamp_time { now_ms } else { -1 }, ..self.info(&batches, next) };
         let written = self.write(&batches, &headers, now_ms);
         self.scratch = headers;
         written.map(|()| info)
     }
 
-    /// Appends batches exactly as the leader holds them, after checking their CRCs and that their offsets rise from the
-    /// log's end; a gap is legal.
+    /// Appends batches exactly as the leader holds them. The caller has validated them, CRCs and all, without holding the
+    /// log; here only their headers are read again. They must not begin below the log's end; a gap is legal.
     ///
     /// # Errors
     /// As [`Log::append_as_leader`], and [`StorageError::Record`] for bytes that are no whole batches in order.
     pub fn append_as_follower(&mut self, batches: &Bytes, now_ms: i64) -> Result<AppendInfo, StorageError> {
         self.writable()?;
-        let headers = validate_replica_batches(batches, self.end_offset())?;
-        let mut epoch = self.epochs.last();
-        for header in &headers {
+        let mut headers = std::mem::take(&mut self.scratch);
+        headers.clear();
+        let (mut next, mut epoch) = (self.end_offset(), self.epochs.last());
+        let mut rest: &[u8] = batches;
+        while !rest.is_empty() {
+            let header = BatchHeader::read(rest)?;
+            let len = header.total_len();
+            if len > rest.len() {
+                return Err(RecordError::Truncated { needed: len, have: rest.len() }.into());
+            }
+            if header.base_offset < next || header.last_offset_delta < 0 {
+                let (base_offset, expected) = (header.base_offset.0, next.0);
+                return Err(RecordError::BadOffset { base_offset, expected }.into());
+            }
             self.check_epoch(header.leader_epoch, epoch)?;
-            epoch = header.leader_epoch;
+            (next, epoch) = (header.next_offset(), header.leader_epoch);
+            headers.push(header);
+            rest = &rest[len..];
         }
-        let next = headers.last().map_or(self.end_offset(), BatchHeader::next_offset);
-        let info = self.info(batches, next);
-        self.write(batches, &headers, now_ms)?;
-        Ok(AppendInfo { base_offset: headers.first().map_or(info.base_offset, |first| first.base_offset), ..info })
+        let base_offset = headers.first().map_or(next, |first| first.base_offset);
+        let info = AppendInfo { base_offset, ..self.info(batches, next) };
+        let written = self.write(batches, &headers, now_ms);
+        self.scratch = headers;
+        written.map(|()| info)
     }
 
     /// Epochs rise along a log. A lower one means that metadata went back in time, or a leader that is none.
@@ -105,7 +120,12 @@ impl Log {
     }
 
     /// Writes stamped batches, as far as they fit into one segment at a time.
-    fn write(&mut self, mut bytes: &[u8], mut headers: &[BatchHeader], now_ms: i64) -> Result<(), StorageError> {
+    fn write(
+        &mut self,
+        mut bytes: &[u8],
+        mut headers: &[BatchHeader],
+        now_ms: i64,
+    ) -> Result<(), StorageError> {
         let before = self.end_offset();
         while let Some(first) = headers.first() {
             let (count, len) = self.first_run(headers);

@@ -61,11 +61,6 @@ impl Descriptors {
     pub(super) fn forget(&self, path: &Path) {
         self.table.lock().open.retain(|open, _| !open.starts_with(path));
     }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.table.lock().open.len()
-    }
 }
 
 impl Table {

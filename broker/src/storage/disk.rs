@@ -155,7 +155,12 @@ impl Disk {
     }
 
     /// Writes a small file whole: under another name, then renamed; with [`Durable::Yes`] fsynced before and after.
-    pub(super) fn write_whole(&self, path: &Path, bytes: &[u8], durable: Durable) -> Result<(), StorageError> {
+    pub(super) fn write_whole(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        durable: Durable,
+    ) -> Result<(), StorageError> {
         let mut name = path.as_os_str().to_os_string();
         name.push(".tmp");
         let temporary = PathBuf::from(name);

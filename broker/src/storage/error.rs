@@ -27,7 +27,9 @@ pub enum StorageError {
         path: PathBuf,
     },
     /// The process has no file descriptor left.
-    #[error("too many open files: raise the limit (ulimit -n) or lower the number of partitions on this broker")]
+    #[error(
+        "too many open files: raise the limit (ulimit -n) or lower the number of partitions on this broker"
+    )]
     TooManyOpenFiles,
     /// An earlier write or fsync failed, so what the disk holds is unknown until the log is opened again.
     #[error("the log is closed for writing since {reason}; it is checked when the broker starts again")]

@@ -47,7 +47,11 @@ impl Log {
     ///
     /// # Errors
     /// What the disk said. What went before stays gone.
-    pub fn apply_retention(&mut self, now_ms: i64, upper: Offset) -> Result<Vec<DeletedSegment>, StorageError> {
+    pub fn apply_retention(
+        &mut self,
+        now_ms: i64,
+        upper: Offset,
+    ) -> Result<Vec<DeletedSegment>, StorageError> {
         self.writable()?;
         self.producers.expire(now_ms, self.options.producer_id_expiration_ms);
         let options = self.options.clone();
@@ -66,7 +70,12 @@ impl Log {
         for segment in &mut self.segments {
             let newest = segment.learn_newest(&self.disk).map_err(|error| segment.failed("read", error))?;
             let newest_ms = newest.map_or(segment.touched_ms, |newest| newest.timestamp_ms);
-            facts.push(SegmentFacts { base: segment.base, end: segment.end, bytes: segment.bytes, newest_ms });
+            facts.push(SegmentFacts {
+                base: segment.base,
+                end: segment.end,
+                bytes: segment.bytes,
+                newest_ms,
+            });
         }
         let reasons = expired(&facts, self.start, upper, now_ms, options);
         if !reasons.is_empty() && reasons.len() == self.segments.len() {
@@ -78,7 +87,7 @@ impl Log {
         }
         if let Some(last) = deleted.last() {
             let (segments, to) = (deleted.len(), last.end_offset);
-            tracing::info!(partition = %self.tp, segments, %to, reason = last.reason, "deleted segments");
+            tracing::debug!(partition = %self.tp, segments, %to, reason = last.reason, "deleted segments");
         }
         Ok(deleted)
     }

@@ -35,7 +35,8 @@ struct State {
 
 impl Durability {
     pub(super) fn new(end: Offset, epoch_file: EpochFile) -> Self {
-        let state = State { generation: 0, start: Offset::ZERO, end, failed: false, names_made: 0, names_synced: 0 };
+        let state =
+            State { generation: 0, start: Offset::ZERO, end, failed: false, names_made: 0, names_synced: 0 };
         Self { state: Mutex::new(state), epoch_file }
     }
 

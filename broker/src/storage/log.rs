@@ -128,6 +128,13 @@ impl Log {
         job
     }
 
+    /// Whether a segment was closed that is not durable yet. Whatever the flush mode, it should be flushed soon: its file
+    /// is held open until then, and recovery would read it again.
+    #[must_use]
+    pub fn has_unflushed_segments(&self) -> bool {
+        !self.unflushed.is_empty()
+    }
+
     /// Notes that a flush job that promised `end` has succeeded. A job that was made before the log was last cut
     /// changes nothing.
     pub fn flushed(&mut self, end: Offset) {
@@ -251,11 +258,11 @@ impl Log {
         self.dir.join(file_name(offset, ".snapshot"))
     }
 
-    /// Writes the table of producers beside the log, as of the log's end. It is not fsynced, for it carries a checksum
+    /// Writes the table of producers beside the log, as of the log's end, unless nothing precedes it. It is not fsynced, for it carries a checksum
     /// and can be rebuilt; so a failure is only told.
     pub(super) fn take_snapshot(&mut self) {
         let end = self.end_offset();
-        if self.snapshots.contains(&end) {
+        if self.snapshots.contains(&end) || end == self.segments[0].base {
             return;
         }
         let bytes = snapshot::encode(&self.producers);
@@ -281,7 +288,10 @@ impl Log {
     }
 
     /// The latest snapshot at or below `offset` that can be read, and where it stands.
-    pub(super) fn read_snapshot(&mut self, offset: Offset) -> Result<Option<(Offset, Producers)>, StorageError> {
+    pub(super) fn read_snapshot(
+        &mut self,
+        offset: Offset,
+    ) -> Result<Option<(Offset, Producers)>, StorageError> {
         while let Some(at) = self.snapshots.range(..=offset).next_back().copied() {
             let bytes = self.disk.read_whole(&self.snapshot_path(at))?;
             if let Some(producers) = bytes.as_deref().and_then(snapshot::decode) {

@@ -107,8 +107,9 @@ impl Producers {
             return if begins_anew { SequenceCheck::Fresh } else { SequenceCheck::NewEpochNotZero };
         }
         let last = header.last_sequence();
-        let same =
-            |batch: &&SequencedBatch| (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last);
+        let same = |batch: &&SequencedBatch| {
+            (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last)
+        };
         if let Some(batch) = producer.batches.iter().find(same) {
             return SequenceCheck::Duplicate {
                 base_offset: batch.base_offset,

@@ -47,7 +47,8 @@ impl Log {
         upper: Offset,
     ) -> Result<Option<(Offset, i64)>, StorageError> {
         let upper = upper.min(self.end_offset());
-        for segment in self.segments[self.segment_of(self.start)..].iter().filter(|segment| segment.bytes > 0) {
+        for segment in self.segments[self.segment_of(self.start)..].iter().filter(|segment| segment.bytes > 0)
+        {
             if segment.base >= upper {
                 break;
             }
@@ -97,7 +98,8 @@ impl Log {
     #[must_use]
     pub fn max_timestamp(&self) -> Option<(Offset, i64)> {
         let newest = self.segments.iter().filter_map(|segment| segment.newest(&self.disk).ok().flatten());
-        let newest = newest.reduce(|best, next| if next.timestamp_ms > best.timestamp_ms { next } else { best });
+        let newest =
+            newest.reduce(|best, next| if next.timestamp_ms > best.timestamp_ms { next } else { best });
         newest.map(|newest| (newest.offset, newest.timestamp_ms))
     }
 }

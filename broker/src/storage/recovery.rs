@@ -131,10 +131,13 @@ impl Opening<'_> {
         if segments.is_empty() {
             let base = self.checkpoints.log_start(self.tp).unwrap_or(Offset::ZERO);
             segments.push(Segment::create(self.disk, self.dir, base, self.now_ms)?);
-            self.disk.sync_dir(self.dir)?;
         }
         let epoch_file = EpochFile::in_dir(self.dir);
         let epochs = epoch_file.read(self.disk)?.unwrap_or_default();
+        let durability = Arc::new(Durability::new(Offset::ZERO, epoch_file));
+        if listing.logs.is_empty() {
+            durability.name_made();
+        }
         Ok(Log {
             tp: self.tp.clone(),
             topic_id: self.topic_id,
@@ -143,7 +146,7 @@ impl Opening<'_> {
             disk: self.disk.clone(),
             trash: self.trash.clone(),
             checkpoints: self.checkpoints.clone(),
-            durability: Arc::new(Durability::new(Offset::ZERO, epoch_file)),
+            durability,
             start: segments[0].base,
             segments,
             epochs,

@@ -37,7 +37,8 @@ impl Log {
         let interval = self.index_interval();
         let active = self.segments.last_mut().expect("there is always a segment");
         let listed = active.bytes;
-        let anchor = active.offsets.last(&self.disk).map_err(|error| active.failed("read an index of", error))?;
+        let anchor =
+            active.offsets.last(&self.disk).map_err(|error| active.failed("read an index of", error))?;
         let mut last_epoch = None;
         let visit = |batch: &BatchHeader| last_epoch = Some(batch.leader_epoch);
         let rescan = active.rescan(&self.disk, anchor, Gait::Resume, interval, visit)?;
@@ -77,7 +78,8 @@ impl Log {
             let segment = &mut self.segments[at];
             let gap = segment.end < next_base && (next_base > recovery_point || segment.bytes == 0);
             if !sound || gap || segment.end > next_base {
-                let (end, dropped) = (segment.end, self.segments[at + 1..].iter().map(|s| s.bytes).sum::<u64>());
+                let (end, dropped) =
+                    (segment.end, self.segments[at + 1..].iter().map(|s| s.bytes).sum::<u64>());
                 scan.truncated_bytes += dropped;
                 scan.cut.get_or_insert_with(|| format!("the next segment after {end} begins at {next_base}"));
                 self.throw_tail(at + 1)?;
@@ -99,9 +101,7 @@ impl Log {
         self.durability.set_end(end);
         let active = self.segments.last_mut().expect("there is always a segment");
         active.save_indexes(&self.disk, Durable::No);
-        if end > self.segments[0].base {
-            self.take_snapshot();
-        }
+        self.take_snapshot();
         Ok(scan)
     }
 
@@ -128,7 +128,10 @@ impl Log {
         let segment = &mut segments[at];
         let listed = segment.bytes;
         let failed = |error| StorageError::io("read an index of", segment.path(), error);
-        let in_order = segment.offsets.is_in_order(disk).and_then(|offsets| Ok(offsets && segment.times.is_in_order(disk)?));
+        let in_order = segment
+            .offsets
+            .is_in_order(disk)
+            .and_then(|offsets| Ok(offsets && segment.times.is_in_order(disk)?));
         let relative = from.since(segment.base);
         let floor = segment.offsets.floor(disk, |entry| i64::from(entry.relative) < relative);
         let mut anchor = floor.map_err(failed)?.filter(|_| from_entry && matches!(in_order, Ok(true)));

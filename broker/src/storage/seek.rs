@@ -151,9 +151,8 @@ impl Segment {
         let earlier = earlier.map_err(|error| self.failed("read an index of", error))?;
         let after = earlier.map_or(self.base, |entry| self.base.plus(i64::from(entry.relative)));
         let file = self.file(disk)?;
-        let wanted = |batch: &BatchHeader| {
-            batch.last_offset() >= from && batch.max_timestamp_ms >= timestamp_ms
-        };
+        let wanted =
+            |batch: &BatchHeader| batch.last_offset() >= from && batch.max_timestamp_ms >= timestamp_ms;
         self.find(disk, &file, after.max(from), wanted)
     }
 

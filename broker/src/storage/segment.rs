@@ -280,7 +280,9 @@ impl Segment {
                 Ok(Some(found)) => found,
                 Ok(None) => break,
                 Err(Halt::Io(error)) => return Err(self.failed("read", error)),
-                Err(Halt::Bad(at, _)) if at == start && anchor.is_some() => return Ok(self.wrong_anchor(limit)),
+                Err(Halt::Bad(at, _)) if at == start && anchor.is_some() => {
+                    return Ok(self.wrong_anchor(limit));
+                }
                 Err(Halt::Bad(at, error)) => return Ok(Rescan::BadAt(at, error)),
             };
             if let Some(entry) = anchor.filter(|_| position == start) {

@@ -47,7 +47,11 @@ impl<E: Entry> SortedFile<E> {
     }
 
     pub(super) fn push(&mut self, entry: E) {
-        debug_assert!(self.tail.last().is_none_or(|last| entry.follows(last)), "{entry:?} after {:?}", self.tail);
+        debug_assert!(
+            self.tail.last().is_none_or(|last| entry.follows(last)),
+            "{entry:?} after {:?}",
+            self.tail
+        );
         self.tail.push(entry);
     }
 
@@ -101,7 +105,7 @@ impl<E: Entry> SortedFile<E> {
         self.exists = true;
         self.saved += self.tail.len();
         self.tail = Vec::new();
-        if durable == Durable::Yes { file.sync() } else { Ok(()) }
+        if durable == Durable::Yes && !bytes.is_empty() { file.sync() } else { Ok(()) }
     }
 
     /// Keeps the first `len` entries. What goes from the file is gone durably.

@@ -48,7 +48,10 @@ mod tests {
         let text = format_entries(["3 0".to_string(), "4 1200".to_string()].into_iter());
         assert_eq!(text, "0\n2\n3 0\n4 1200\n");
         let parse = |line: &str| Some(line.to_string());
-        assert_eq!(parse_entries(text.as_bytes(), parse), Some(vec!["3 0".to_string(), "4 1200".to_string()]));
+        assert_eq!(
+            parse_entries(text.as_bytes(), parse),
+            Some(vec!["3 0".to_string(), "4 1200".to_string()])
+        );
         for len in 0..text.len() {
             assert_eq!(parse_entries(&text.as_bytes()[..len], parse), None, "cut to {len}");
         }

@@ -62,7 +62,10 @@ impl Trash {
                 let delay_ms = i64::try_from(thrown.delay_ms).unwrap_or(i64::MAX);
                 thrown.due_ms.get_or_insert(now_ms.saturating_add(delay_ms));
             }
-            queue.extract_if(.., |thrown| thrown.due_ms.is_some_and(|due| due <= now_ms)).map(|t| t.path).collect()
+            queue
+                .extract_if(.., |thrown| thrown.due_ms.is_some_and(|due| due <= now_ms))
+                .map(|t| t.path)
+                .collect()
         };
         for path in &due {
             if let Err(error) = self.disk.remove(path) {

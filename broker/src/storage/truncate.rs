@@ -32,7 +32,7 @@ impl Log {
         self.checkpoints_follow(place.base.min(end))?;
         let cut = self.cut(keep, place);
         self.poison_on_error("cutting the log", cut)?;
-        tracing::info!(partition = %self.tp, %from, to = %self.end_offset(), "cut the log");
+        tracing::debug!(partition = %self.tp, %from, to = %self.end_offset(), "cut the log");
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Log {
         self.checkpoints_follow(start)?;
         let restarted = self.drop_all(start);
         self.poison_on_error("dropping the log", restarted)?;
-        tracing::info!(partition = %self.tp, %from, at = %start, "dropped the log, to start anew");
+        tracing::debug!(partition = %self.tp, %from, at = %start, "dropped the log, to start anew");
         Ok(())
     }
 

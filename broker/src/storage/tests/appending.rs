@@ -17,7 +17,10 @@ fn a_leader_stamps_offsets_and_epoch_and_a_follower_holds_the_same_bytes() {
     let info = follower.append_as_follower(&bytes, NOW_MS).unwrap();
     assert_eq!((info.base_offset, info.end_offset), (Offset(0), Offset(210)));
     assert_eq!(read_all(&follower, Offset::ZERO, 1 << 20), bytes);
-    assert_eq!((follower.last_epoch(), follower.epoch_start(LeaderEpoch(3))), (LeaderEpoch(3), Some(Offset(0))));
+    assert_eq!(
+        (follower.last_epoch(), follower.epoch_start(LeaderEpoch(3))),
+        (LeaderEpoch(3), Some(Offset(0)))
+    );
     let again = follower.append_as_follower(&bytes, NOW_MS);
     assert!(matches!(again, Err(StorageError::Record(_))), "{again:?}");
     let header = BatchHeader::read(&bytes).unwrap();
@@ -221,11 +224,8 @@ fn producers_are_remembered_with_their_batches() {
     assert_eq!(check(&log, 6), SequenceCheck::Fresh);
     assert_eq!(check(&log, 7), SequenceCheck::OutOfOrder { expected: 6 });
     let duplicate = check(&log, 3);
-    let expected = SequenceCheck::Duplicate {
-        base_offset: Offset(13),
-        end_offset: Offset(16),
-        timestamp_ms: NOW_MS,
-    };
+    let expected =
+        SequenceCheck::Duplicate { base_offset: Offset(13), end_offset: Offset(16), timestamp_ms: NOW_MS };
     assert_eq!(duplicate, expected);
     log.truncate_to(Offset(13)).unwrap();
     assert_eq!(check(&log, 3), SequenceCheck::Fresh, "what was cut was never sent");

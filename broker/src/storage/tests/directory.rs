@@ -61,7 +61,10 @@ fn a_topic_of_the_same_name_inherits_nothing() {
     assert_eq!(data_dir.existing_topic_id(&tp()), Some(other));
     assert_eq!(data_dir.partitions().unwrap(), [tp()]);
     assert_eq!(data_dir.empty_trash(NOW_MS), 1, "the old one went");
-    assert_eq!(fs::read_dir(place.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(), 1);
+    assert_eq!(
+        fs::read_dir(place.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(),
+        1
+    );
 }
 
 #[test]

@@ -15,7 +15,10 @@ fn a_full_disk_refuses_whole_appends_and_heals_by_itself() {
         assert!(matches!(refused, StorageError::DiskFull { .. }), "{refused}");
         assert_eq!((log.end_offset(), log.poisoned()), (Offset(5), None), "room for {room}");
         assert_eq!(read_all(&log, Offset::ZERO, 1 << 20), held, "reads go on");
-        assert_eq!(place.disk.list(&place.log_dir()).unwrap().iter().map(|e| e.bytes).max(), Some(held.len() as u64));
+        assert_eq!(
+            place.disk.list(&place.log_dir()).unwrap().iter().map(|e| e.bytes).max(),
+            Some(held.len() as u64)
+        );
     }
     place.disk.faults.room(i64::MAX);
     assert_eq!(lead(&mut log, batch(5)), Offset(10));

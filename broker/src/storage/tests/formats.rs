@@ -19,7 +19,8 @@ fn named(place: &Place, suffix: &str) -> Vec<(i64, Vec<u8>)> {
 
 #[test]
 fn indexes_name_the_last_offsets_of_batches_and_where_they_begin() {
-    let place = Place::with(|options| (options.segment_bytes_max, options.index_interval_bytes) = (8_000, 300));
+    let place =
+        Place::with(|options| (options.segment_bytes_max, options.index_interval_bytes) = (8_000, 300));
     let mut log = place.log();
     let times = [5, 9, 7, 30, 30, 29, 50, 51, 40, 60];
     for n in 0..200_usize {
@@ -50,7 +51,8 @@ fn indexes_name_the_last_offsets_of_batches_and_where_they_begin() {
             let offset = Offset(base + i64::from(u32::from_be_bytes(be(entry, 8))));
             assert!(timestamp > before);
             before = timestamp;
-            let mut at = floor.iter().rev().find(|(last, _)| *last <= offset).map_or(0, |(_, position)| *position);
+            let mut at =
+                floor.iter().rev().find(|(last, _)| *last <= offset).map_or(0, |(_, position)| *position);
             let batch = loop {
                 let batch = BatchHeader::read(&log[at..]).unwrap();
                 if batch.last_offset() >= offset {

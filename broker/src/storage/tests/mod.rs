@@ -31,7 +31,8 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let options = LogOptions { index_interval_bytes: 200, file_delete_delay_ms: 0, ..LogOptions::default() };
+        let options =
+            LogOptions { index_interval_bytes: 200, file_delete_delay_ms: 0, ..LogOptions::default() };
         Self { temporary: temporary(), disk: Disk::default(), options }
     }
 

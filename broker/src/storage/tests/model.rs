@@ -152,7 +152,11 @@ impl Run {
                 let mut base = self.model.end + gap;
                 while at < batches.len() {
                     let header = BatchHeader::read(&batches[at..]).unwrap();
-                    crate::record::stamp_leader(&mut batches[at..], Offset(base), LeaderEpoch(self.model.epoch));
+                    crate::record::stamp_leader(
+                        &mut batches[at..],
+                        Offset(base),
+                        LeaderEpoch(self.model.epoch),
+                    );
                     base += i64::from(header.record_count);
                     at += header.total_len();
                 }

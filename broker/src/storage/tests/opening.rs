@@ -199,7 +199,9 @@ fn side_files_are_only_hints() {
         &|path| fs::remove_file(path).unwrap(),
         &|path| fs::write(path, b"").unwrap(),
         &|path| fs::write(path, vec![0; fs::read(path).unwrap().len()]).unwrap(),
-        &|path| fs::write(path, fs::read(path).unwrap().iter().map(|byte| byte ^ 5).collect::<Vec<_>>()).unwrap(),
+        &|path| {
+            fs::write(path, fs::read(path).unwrap().iter().map(|byte| byte ^ 5).collect::<Vec<_>>()).unwrap()
+        },
     ];
     let sides = [".index", ".timeindex", ".snapshot", "leader-epoch-checkpoint"];
     for clean in [false, true] {

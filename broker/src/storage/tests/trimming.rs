@@ -132,7 +132,11 @@ fn a_time_is_found_across_batches_and_segments() {
         for n in 0..100 {
             for (asked, record) in [(0, 0), (1, 1), (10, 1), (20, 2)] {
                 let found = log.find_timestamp(NOW_MS + n * 100 + asked, ALL).unwrap();
-                assert_eq!(found, Some((Offset(n * 3 + record), NOW_MS + n * 100 + record * 10)), "{n} {asked}");
+                assert_eq!(
+                    found,
+                    Some((Offset(n * 3 + record), NOW_MS + n * 100 + record * 10)),
+                    "{n} {asked}"
+                );
             }
             let between = log.find_timestamp(NOW_MS + n * 100 + 21, Offset(n * 3 + 3)).unwrap();
             assert_eq!(between, None, "the next record is not below the upper bound");
