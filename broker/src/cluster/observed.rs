@@ -3,7 +3,9 @@
 //! It decides when to wait, never what to write. Every broker keeps it, so that a new controller knows the last minute.
 //!
 //! *Invariant:* the brake (rule 14) holds only for brokers that vanished without a trace: one that said goodbye, or
-//! whose port refused its peers, is known to be gone.
+//! whose port refused its peers, is known to be gone. A single death is never waited out: one of three that dies fails
+//! over at once. Two of three that vanish in silence are more likely cut off from the store, or the store was frozen
+//! past their leases and ended them all: they will be back in a moment, and until then nothing could commit anyway.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -14,8 +16,8 @@ use super::image::Image;
 use super::reconcile::PartitionWrite;
 use super::values::LiveState;
 
-/// Clusters up to this size never brake: one of three dying must fail over at once.
-const UNBRAKED_BROKERS_MAX: usize = 3;
+/// How many must vanish at least for a mass death.
+const MASS_DEATH_MIN: usize = 2;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Observed {
         };
         let missing = self.vanished.values().filter(recent).count();
         let before = self.living.len() + missing;
-        if before > UNBRAKED_BROKERS_MAX && missing * 3 > before {
+        if missing >= MASS_DEATH_MIN && missing * 3 > before {
             self.braked_until = self.braked_until.or(Some(now + patience.brake));
         } else if self.vanished.values().all(|death| death.with_a_trace) {
             self.braked_until = None;

@@ -218,3 +218,31 @@ async fn an_outage_of_the_store_changes_no_leader() {
     let after: Vec<_> = brokers[0].image().partitions().map(|(_, _, record)| record.clone()).collect();
     assert_eq!(before, after);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_14_a_store_that_ends_all_leases_changes_no_leader() {
+    let bench = Bench::new();
+    let brokers = bench.brokers(3).await;
+    brokers[0].topic("orders", 9, &[]).await;
+    let records = |image: &Image| image.partitions().map(|(_, _, record)| record.clone()).collect::<Vec<_>>();
+    let before = records(&brokers[0].image());
+    // As etcd does after it was frozen for longer than the leases: all at once, while nobody can look.
+    for broker in &brokers {
+        broker.door.cut();
+    }
+    for broker in &brokers {
+        bench.memory.revoke(broker.membership.lease().unwrap()).await.unwrap();
+    }
+    for broker in &brokers {
+        broker.door.heal();
+    }
+    for broker in &brokers {
+        let lives = |image: &Image, broker: &Broker| image.is_live(broker.membership.incarnation());
+        brokers[0].sees("gone", |image| image.live.is_empty() || lives(image, broker)).await;
+        brokers[0].sees("back", |image| lives(image, broker)).await;
+    }
+    bench.clock.advance(Duration::from_secs(20));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(records(&brokers[0].image()), before);
+    controller(&brokers).await;
+}

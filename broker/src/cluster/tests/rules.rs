@@ -207,7 +207,14 @@ fn brake(brokers: i32, victims: &[i32], refused: bool) -> (World, Observed, Opti
 #[test]
 fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
     assert_eq!(brake(3, &[1], false).2, None, "one of three fails over at once");
-    assert_eq!(brake(3, &[1, 2], false).2, None, "three brokers never brake");
+    assert_eq!(brake(2, &[1], false).2, None, "and one of two");
+    assert_eq!(brake(3, &[1, 2], true).2, None, "two of three crashed, as their ports tell");
+    assert_eq!(
+        brake(3, &[1, 2], false).2,
+        Some(Duration::from_secs(6)),
+        "two of three in silence are cut off"
+    );
+    assert_eq!(brake(3, &[1, 2, 3], false).2, Some(Duration::from_secs(6)), "the store has ended all leases");
     assert_eq!(brake(6, &[1, 2], false).2, None, "a third is not over a third");
     assert_eq!(brake(5, &[1, 2], true).2, None, "their ports refuse: they are gone for certain");
     let (world, mut observed, wait) = brake(5, &[1, 2], false);
