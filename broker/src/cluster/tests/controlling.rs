@@ -202,6 +202,21 @@ async fn one_who_has_lost_the_seat_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_who_has_lost_the_seat_steps_down_though_there_is_nothing_to_write() {
+    let bench = Bench::new();
+    let brokers = bench.brokers(3).await;
+    let seat = controller(&brokers).await;
+    brokers[seat].door.hold_watches(true);
+    let key = bench.keyspace.path(&Key::Controller);
+    bench.memory.txn(Txn { success: vec![Op::Delete { key }], ..Txn::default() }).await.unwrap();
+    let me = brokers[seat].id();
+    let other = &brokers[(seat + 1) % 3];
+    other.sees("another controller", |image| image.controller.is_some_and(|seat| seat.broker != me)).await;
+    brokers[seat].door.hold_watches(false);
+    within("it steps down", brokers[seat].controller.active().wait_for(|active| !active)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_of_the_store_changes_no_leader() {
     let bench = Bench::new();
     let brokers = bench.brokers(3).await;

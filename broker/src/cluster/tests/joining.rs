@@ -132,8 +132,12 @@ async fn a_silent_disk_lets_the_lease_run_out_and_takes_no_other_until_it_answer
     membership.set_disk_answers(false);
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(live(&bench, 1).await, None);
-    membership.set_disk_answers(true);
     let lease = membership.lease();
+    // Whoever has something to say learns that the lease is gone, and waits for the disk all the same.
+    membership.set_disk_full(true);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((live(&bench, 1).await, membership.lease()), (None, None));
+    membership.set_disk_answers(true);
     let mut standing = membership.standing();
     let back = standing
         .wait_for(|standing| matches!(standing, Standing::Member { lease: new } if Some(*new) != lease));
