@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::api::{Answer, Api, Envelope};
 use crate::checker;
 use crate::eventually::eventually;
-use crate::history::{History, Operation, Outcome, ValueId};
+use crate::history::{History, Operation, Outcome, Tally, ValueId};
 
 /// How a client waits after a failure, as any decent client does.
 const BACK_OFF: Duration = Duration::from_millis(20);
@@ -143,11 +143,12 @@ impl Load {
         self.shared.worst_streak.load(Ordering::Relaxed)
     }
 
-    /// Stops the clients, reads every partition from its start through every broker that answers, and checks the history.
+    /// Stops the clients, reads every partition from its start through every broker that answers, and checks the history;
+    /// gives what it was made of.
     ///
     /// # Errors
     /// If reading fails, or the history holds anomalies.
-    pub async fn stop_and_check(self) -> Result<()> {
+    pub async fn stop_and_check(self) -> Result<Tally> {
         self.shared.stopping.store(true, Ordering::Relaxed);
         for task in self.tasks {
             task.await?;
@@ -168,7 +169,7 @@ impl Load {
         let anomalies = checker::check(&self.shared.history.operations());
         let shown: Vec<String> = anomalies.iter().take(10).map(ToString::to_string).collect();
         ensure!(anomalies.is_empty(), "{} anomalies ({tally:?}):\n{}", anomalies.len(), shown.join("\n"));
-        Ok(())
+        Ok(tally)
     }
 }
 

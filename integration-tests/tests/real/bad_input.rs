@@ -194,10 +194,10 @@ async fn a_batch_with_false_claims_is_refused() -> Result<()> {
 #[tokio::test]
 async fn decompression_bombs_are_refused_without_being_unpacked() -> Result<()> {
     let (mut cluster, api) = dev().await?;
-    // One record of 2 GiB of nothing, told in a few MB of gzip.
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // 512 MiB of nothing, told in half a MB of gzip.
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let piece = vec![0; 1 << 20];
-    for _ in 0..1_024 {
+    for _ in 0..512 {
         encoder.write_all(&piece)?;
     }
     let bomb = encoder.finish()?;
@@ -207,7 +207,7 @@ async fn decompression_bombs_are_refused_without_being_unpacked() -> Result<()> 
     let headers = [("content-type", "text/plain"), ("content-encoding", "gzip")];
     api.send(Method::POST, RECORDS, &headers, bomb).await?.refused(413)?;
     let memory = integration_tests::process::usage(cluster.broker(1).process()?.id())?.resident_bytes;
-    assert!(memory < 400 << 20, "resident: {memory}");
+    assert!(memory < 300 << 20, "resident: {memory}");
     unharmed(&api).await?;
     cluster.finish()
 }

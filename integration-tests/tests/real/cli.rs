@@ -118,9 +118,9 @@ async fn a_data_directory_has_one_owner_and_keeps_its_identity() -> Result<()> {
             refused(&[&arguments[..], &listen].concat(), &[], hints)
         }
     };
-    start("1", &data_dir)(&["another process"])?;
+    start("1", &data_dir)(&["in use by process"])?;
     cluster.broker(1).stop(PATIENCE).await?;
-    start("2", &data_dir)(&["broker.id"])?;
+    start("2", &data_dir)(&["belongs to broker 1"])?;
     cluster.restart(1).await?;
     cluster.finish()
 }

@@ -101,7 +101,7 @@ async fn writes_go_on_while_etcd_is_frozen_for_longer_than_a_lease() -> Result<(
     eventually("/readyz to say that etcd is away", PATIENCE, async || {
         let answer = api.get("/readyz").await?;
         ensure!(
-            answer.status == 503 && answer.text().contains("etcd"),
+            answer.status == 503 && answer.text().contains("coordination store"),
             "{} {}",
             answer.status,
             answer.text()

@@ -1,9 +1,12 @@
 //! Brokers killed, frozen, stopped and wiped under load: nothing acknowledged is lost, and writes soon go on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use integration_tests::api::Api;
 use integration_tests::cluster::{Cluster, Plan, Turn};
+use integration_tests::eventually::eventually;
 use integration_tests::load::{Load, LoadPlan};
 use integration_tests::replicas::{ReplicaLog, ensure_identical};
 use serde_json::json;
@@ -83,10 +86,10 @@ async fn leader_and_controller_killed_again_and_again_under_load() -> Result<()>
         cluster.restart(victim).await?;
     }
     wait_all_isr(&cluster, 3).await?;
-    load.stop_and_check().await?;
+    let tally = load.stop_and_check().await?;
     compare_replicas(&mut cluster, PARTITIONS).await?;
     times.sort();
-    println!("failover times after kill -9: {times:?}");
+    println!("failover times after kill -9: {times:?}; {tally:?}");
     let median = times[times.len() / 2];
     assert!(median < Duration::from_millis(1_500), "median {median:?} of {times:?}");
     assert!(times[times.len() - 1] < Duration::from_secs(3), "worst of {times:?}");
@@ -145,10 +148,14 @@ async fn all_brokers_killed_at_once_come_back_with_everything() -> Result<()> {
     let mut cluster = Cluster::start(3).await?;
     cluster.create_topic("t", PARTITIONS, json!({})).await?;
     let load = Load::start(&cluster.urls(), LoadPlan::on("t", PARTITIONS));
-    for _ in 0..2 {
+    for with_etcd in [false, true] {
         load.wait_stored(60, PATIENCE).await?;
         for id in cluster.ids() {
             cluster.broker(id).kill();
+        }
+        if with_etcd {
+            cluster.etcd.kill(0);
+            cluster.etcd.launch(0)?;
         }
         for id in cluster.ids() {
             cluster.broker(id).start()?;
@@ -177,5 +184,64 @@ async fn a_wiped_broker_refills_and_rejoins() -> Result<()> {
     load.wait_stored(30, PATIENCE).await?;
     load.stop_and_check().await?;
     compare_replicas(&mut cluster, PARTITIONS).await?;
+    cluster.finish()
+}
+
+/// Posts the values 0.. of one producer, repeating each until it is stored, as an exactly-once client does.
+async fn produce_exactly_once(urls: &[String], count: u64) -> Result<u64> {
+    let first = Api::new(&urls[0]);
+    let mut repeats = 0;
+    for seq in 0..count {
+        let (text, mut turn) = (seq.to_string(), usize::try_from(seq)?);
+        let headers = [
+            ("content-type", "text/plain"),
+            ("producer-id", "till-4"),
+            ("producer-epoch", "0"),
+            ("producer-seq", text.as_str()),
+        ];
+        eventually("the record to be stored", PATIENCE, async || {
+            let api = first.at(&urls[turn % urls.len()]);
+            turn += 1;
+            let path = "/v1/topics/t/partitions/0/records?timeout_ms=2000";
+            let answer = api.send(reqwest::Method::POST, path, &headers, text.clone()).await;
+            let answer = answer.inspect_err(|_| repeats += 1)?;
+            if answer.status != 200 {
+                repeats += 1;
+            }
+            answer.produced().map(drop)
+        })
+        .await?;
+    }
+    Ok(repeats)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_repeats_after_every_failure_has_each_record_once() -> Result<()> {
+    const RECORDS: u64 = 400;
+    let mut cluster = Cluster::start(3).await?;
+    cluster.create_topic("t", 1, json!({})).await?;
+    let urls = cluster.urls();
+    let done = AtomicBool::new(false);
+    let produce = async {
+        let repeats = produce_exactly_once(&urls, RECORDS).await;
+        done.store(true, Ordering::Relaxed);
+        repeats
+    };
+    let kill = async {
+        let mut kills = 0;
+        while !done.load(Ordering::Relaxed) {
+            let leader = cluster.wait_isr("t", 0, 3).await?.leader.context("a leader")?;
+            cluster.broker(leader).kill();
+            cluster.restart(leader).await?;
+            kills += 1;
+        }
+        Ok::<u32, anyhow::Error>(kills)
+    };
+    let (repeats, kills) = tokio::try_join!(produce, kill)?;
+    println!("{RECORDS} records, {kills} leaders killed, {repeats} requests repeated");
+    let records = cluster.api(1).read_all("t", 0).await?;
+    let values: Vec<&str> = records.iter().filter_map(|record| record.value.as_deref()).collect();
+    let expected: Vec<String> = (0..RECORDS).map(|seq| seq.to_string()).collect();
+    assert_eq!(values, expected);
     cluster.finish()
 }

@@ -1,7 +1,10 @@
 //! Topics, the cluster, health, metrics and the OpenAPI page over HTTP.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use integration_tests::cluster::Cluster;
+use integration_tests::raw_http::RawHttp;
 use reqwest::Method;
 use serde_json::json;
 
@@ -100,9 +103,13 @@ async fn a_bad_name_is_refused() -> Result<()> {
     let mut cluster = Cluster::dev(&[]).await?;
     let api = cluster.api(1);
     let long = "x".repeat(250);
-    for name in ["%2e%2e", "%2e", "a%20b", "a%2fb", "%00", "caf%c3%a9", &long] {
-        let answer = api.put_json(&format!("/v1/topics/{name}"), &json!({"partitions": 1})).await?;
-        answer.refused(400)?;
+    // By hand: client libraries resolve dots before they send.
+    for name in ["..", ".", "%2e%2e", "%2e", "a%20b", "a%2fb", "%00", "caf%c3%a9", &long] {
+        let mut connection = RawHttp::connect(cluster.broker(1).http_port()).await?;
+        let head = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        connection.send(format!("PUT /v1/topics/{name} HTTP/1.1\r\n{head}")).await?;
+        let answer = connection.answer(Duration::from_secs(10)).await?;
+        assert_eq!(answer.status, 400, "{name}: {}", String::from_utf8_lossy(&answer.body));
     }
     let longest = "x".repeat(249);
     for name in ["A.b_c-9", &longest] {

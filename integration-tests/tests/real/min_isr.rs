@@ -66,3 +66,44 @@ async fn min_insync_replicas_can_be_changed_while_running() -> Result<()> {
         .await?;
     cluster.finish()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_unclean_election_happens_by_itself() -> Result<()> {
+    let mut cluster = Cluster::start(3).await?;
+    cluster.create_topic("t", 1, json!({"min.insync.replicas": "2"})).await?;
+    let leader = cluster.partition("t", 0).await?.leader.context("a leader")?;
+    let (behind, last) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    cluster.api(leader).post_text("t", 0, "all have it").await?;
+    cluster.broker(behind).kill();
+    cluster.wait_isr("t", 0, 2).await?;
+    cluster.api(leader).post_text("t", 0, "two have it").await?;
+    cluster.broker(last).kill();
+    cluster.broker(leader).kill();
+    // Alone, the one that lacks the second record must not lead.
+    cluster.broker(behind).start()?;
+    let api = cluster.api(behind);
+    eventually("the lone broker to serve HTTP", PATIENCE, async || api.get("/healthz").await?.ok().map(drop))
+        .await?;
+    eventually("the lone broker to be in the cluster", PATIENCE, async || {
+        let brokers = api.get("/v1/brokers").await?.ok()?.json()?;
+        let states: Vec<&str> =
+            brokers["brokers"].as_array().into_iter().flatten().filter_map(|b| b["state"].as_str()).collect();
+        ensure!(states.iter().filter(|state| **state == "active").count() == 1, "{states:?}");
+        Ok(())
+    })
+    .await?;
+    let answer = api.post(&format!("{RECORDS}?timeout_ms=2000"), "text/plain", "wrong").await?;
+    assert_eq!(answer.refused(503)?.written.as_deref(), Some("no"));
+    assert_ne!(cluster.partition("t", 0).await?.leader, Some(behind));
+
+    cluster.restart(last).await?;
+    eventually("the one that has everything to lead", PATIENCE, async || {
+        api.post_text("t", 0, "after").await.map(drop)
+    })
+    .await?;
+    let records = api.read_all("t", 0).await?;
+    let values: Vec<&str> = records.iter().filter_map(|record| record.value.as_deref()).collect();
+    assert_eq!(values[..2], ["all have it", "two have it"]);
+    assert!(!values.contains(&"wrong"), "{values:?}");
+    cluster.finish()
+}

@@ -50,8 +50,8 @@ async fn a_data_directory_looks_like_kafkas() -> Result<()> {
     fill(&mut cluster, 3, now_ms()).await?;
     cluster.broker(1).stop(PATIENCE).await?;
     let folder = partition(&mut cluster, 1);
-    for extension in ["log", "index", "timeindex"] {
-        assert_eq!(names(&folder, extension), [format!("00000000000000000000.{extension}")]);
+    for extension in [".log", ".index", ".timeindex"] {
+        assert_eq!(names(&folder, extension), [format!("00000000000000000000{extension}")]);
     }
     let metadata = std::fs::read_to_string(folder.join("partition.metadata"))?;
     assert!(metadata.starts_with("version: 0\ntopic_id: "), "{metadata}");
