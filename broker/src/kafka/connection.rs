@@ -24,8 +24,8 @@ use crate::net::{Chunks, FrameReader};
 use crate::service::Admitted;
 use crate::types::BrokerId;
 use crate::wire::{
-    ApiKey, ApiVersionsResponse, ErrorCode, Request, RequestHeader, Response, WireError, WireLimits, broker_of_link,
-    decode_request, encode_response,
+    ApiKey, ApiVersionsResponse, ErrorCode, Request, RequestHeader, Response, WireError, WireLimits,
+    broker_of_link, decode_request, encode_response,
 };
 
 /// What all connections share.
@@ -193,7 +193,8 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
 
     fn has_room(&self) -> bool {
         let options = &self.shared.options;
-        let depth = if self.caller.link.is_some() { options.link_pipeline_depth } else { options.pipeline_depth };
+        let depth =
+            if self.caller.link.is_some() { options.link_pipeline_depth } else { options.pipeline_depth };
         self.pipeline.len() < depth && self.out.remaining() < options.answer_bytes_queued_max
     }
 
@@ -232,7 +233,8 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
     /// Sees to it that the frame under way may grow.
     fn claim_memory(&mut self) {
         let wanted = self.frames.capacity_wanted();
-        let is_produce = self.frames.begun().and_then(|(_, key)| key) == Some((ApiKey::Produce as i16).to_be_bytes());
+        let is_produce =
+            self.frames.begun().and_then(|(_, key)| key) == Some((ApiKey::Produce as i16).to_be_bytes());
         // A follower's fetch must get through however much the clients send.
         let exempt = self.caller.link.is_some() && !is_produce;
         if wanted == 0 || exempt || self.claim.covers(wanted) {

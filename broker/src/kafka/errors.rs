@@ -10,14 +10,20 @@ use crate::wire::{ErrorCode, ProduceDetail};
 /// an overloaded broker prefers; other brokers are told as it is.
 pub(super) fn produce_code(error: &ProduceError, for_broker: bool) -> ErrorCode {
     match error {
-        ProduceError::UnknownTopic(_) | ProduceError::UnknownPartition { .. } => ErrorCode::UnknownTopicOrPartition,
-        ProduceError::NotLeader { .. } | ProduceError::LeadershipLost { .. } => ErrorCode::NotLeaderOrFollower,
+        ProduceError::UnknownTopic(_) | ProduceError::UnknownPartition { .. } => {
+            ErrorCode::UnknownTopicOrPartition
+        }
+        ProduceError::NotLeader { .. } | ProduceError::LeadershipLost { .. } => {
+            ErrorCode::NotLeaderOrFollower
+        }
         ProduceError::NoLeader { .. } => ErrorCode::LeaderNotAvailable,
         ProduceError::Invalid(error) => record_code(error),
         ProduceError::Refused { .. } => ErrorCode::InvalidRecord,
         ProduceError::TooLarge { .. } => ErrorCode::MessageTooLarge,
         ProduceError::UnexpectedOffset { .. } => ErrorCode::OffsetOutOfRange,
-        ProduceError::OutOfOrderSequence { .. } | ProduceError::NewEpochNotZero => ErrorCode::OutOfOrderSequence,
+        ProduceError::OutOfOrderSequence { .. } | ProduceError::NewEpochNotZero => {
+            ErrorCode::OutOfOrderSequence
+        }
         ProduceError::FencedProducer { .. } => ErrorCode::InvalidProducerEpoch,
         ProduceError::NotEnoughReplicas { .. } | ProduceError::FollowersQuiet => ErrorCode::NotEnoughReplicas,
         ProduceError::DiskFull | ProduceError::Storage { .. } => ErrorCode::KafkaStorageError,
@@ -79,7 +85,9 @@ pub(super) fn appended_at(error: &ProduceError) -> Offset {
 /// The number of a read that failed.
 pub(super) fn fetch_code(error: &FetchError) -> ErrorCode {
     match error {
-        FetchError::UnknownTopic(_) | FetchError::UnknownPartition { .. } => ErrorCode::UnknownTopicOrPartition,
+        FetchError::UnknownTopic(_) | FetchError::UnknownPartition { .. } => {
+            ErrorCode::UnknownTopicOrPartition
+        }
         FetchError::UnknownTopicId => ErrorCode::UnknownTopicId,
         FetchError::InconsistentTopicId => ErrorCode::InconsistentTopicId,
         FetchError::NotLeader { .. } => ErrorCode::NotLeaderOrFollower,

@@ -12,7 +12,8 @@ use super::handler::{Caller, Outcome};
 use crate::service::{Admitted, FetchError, FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
-    ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic, Response,
+    ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic,
+    Response,
 };
 
 /// How long a consumer is kept waiting for nothing when too much is being read at once.

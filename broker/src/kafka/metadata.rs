@@ -48,7 +48,8 @@ impl Dispatch {
                 let name = name.clone();
                 Some(async move {
                     if let Err(error) = self.create(&name).await {
-                        let request = MetadataTopicRequest { name: Some(name.as_str().to_owned()), topic_id: None };
+                        let request =
+                            MetadataTopicRequest { name: Some(name.as_str().to_owned()), topic_id: None };
                         *asked = Asked::Refused(request, error);
                     }
                 })
@@ -162,87 +163,8 @@ fn response(image: &Image, topics: Vec<MetadataTopic>) -> MetadataResponse {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
-    use coordinator_adapter::{LeaseId, Revision};
-
     use super::*;
-    use crate::cluster::{HostPort, Live, LiveState, Recovered, Registration, TopicConfig};
-    use crate::types::{BrokerEpoch, FlushMode, Incarnation, PartitionEpoch, PartitionState};
-
-    const ORDERS: TopicId = TopicId(uuid::Uuid::from_u128(7));
-
-    fn incarnation(id: i32, epoch: i64) -> Incarnation {
-        Incarnation { broker: BrokerId(id), epoch: BrokerEpoch(epoch) }
-    }
-
-    fn register(image: &mut Image, id: i32, epoch: i64, lives: bool) {
-        let registration = Registration {
-            v: 1,
-            incarnation: uuid::Uuid::from_u128(1),
-            http: HostPort::new("h", 1),
-            kafka: HostPort::new(format!("host{id}"), 9092),
-            rack: None,
-            dirs: Vec::new(),
-            recovered: Recovered::NOTHING,
-            release: String::new(),
-            epoch: BrokerEpoch(epoch),
-        };
-        image.brokers.insert(BrokerId(id), Arc::new(registration));
-        if lives {
-            let live = Live {
-                v: 1,
-                epoch: BrokerEpoch(epoch),
-                state: LiveState::Active,
-                lease: LeaseId(1),
-                disk_full: false,
-            };
-            image.live.insert(BrokerId(id), Arc::new(live));
-        }
-    }
-
-    /// Broker 1 lives, broker 2 died, broker 3 lives in a new life; each leads one partition, the fourth has no record.
-    fn image() -> Image {
-        let mut image = Image::default();
-        register(&mut image, 1, 11, true);
-        register(&mut image, 2, 12, false);
-        register(&mut image, 3, 33, true);
-        let replicas = vec![BrokerId(1), BrokerId(2), BrokerId(3)];
-        let record = |leader: Incarnation| {
-            let state = PartitionState {
-                v: 1,
-                topic_id: ORDERS,
-                replicas: replicas.clone(),
-                adding: Vec::new(),
-                removing: Vec::new(),
-                leader: Some(leader),
-                leader_epoch: LeaderEpoch(4),
-                isr: vec![leader],
-                elr: Vec::new(),
-                min_isr: 1,
-                flush: FlushMode::Ack,
-            };
-            Some(Arc::new(PartitionRecord { state, partition_epoch: PartitionEpoch(50) }))
-        };
-        let name = TopicName::new("orders").unwrap();
-        let topic = Topic {
-            name: name.clone(),
-            id: ORDERS,
-            config: BTreeMap::new(),
-            settings: TopicConfig::default(),
-            assignment: vec![replicas.clone(); 4],
-            mod_revision: Revision(5),
-            partitions: vec![
-                record(incarnation(1, 11)),
-                record(incarnation(2, 12)),
-                record(incarnation(3, 13)),
-                None,
-            ],
-        };
-        image.topics.insert(name, Arc::new(topic));
-        image
-    }
+    use crate::kafka::tests::fixture::{ORDERS, image};
 
     fn asked(name: &str) -> Asked {
         read(MetadataTopicRequest { name: Some(name.to_owned()), topic_id: None })
@@ -252,12 +174,13 @@ mod tests {
     fn only_a_leader_that_lives_in_the_life_of_the_record_is_named() {
         let image = image();
         let topic = look_up(&image, asked("orders"));
-        let leaders: Vec<_> = topic.partitions.iter().map(|partition| partition.leader.map(|id| id.0)).collect();
-        assert_eq!(leaders, [Some(1), None, None, None]);
-        let errors: Vec<_> = topic.partitions.iter().map(|partition| partition.error).collect();
-        assert_eq!(errors[0], ErrorCode::None);
-        assert_eq!(errors[1..], [ErrorCode::LeaderNotAvailable; 3]);
-        assert_eq!(topic.partitions[0].offline, [BrokerId(2)]);
+        let leaders: Vec<_> =
+            topic.partitions.iter().map(|partition| partition.leader.map(|id| id.0)).collect();
+        assert_eq!(leaders, [Some(1), None, None, None, Some(3)]);
+        for (partition, leader) in topic.partitions.iter().zip(leaders) {
+            let expected = if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable };
+            assert_eq!((partition.error, &partition.offline), (expected, &vec![BrokerId(2)]));
+        }
         assert_eq!((topic.topic_id, topic.error), (Some(ORDERS), ErrorCode::None));
     }
 
@@ -276,6 +199,9 @@ mod tests {
         assert_eq!(error(asked("..")), ErrorCode::InvalidTopic);
         assert_eq!(error(asked(&"x".repeat(1_000_000))), ErrorCode::InvalidTopic);
         assert_eq!(error(Asked::Id(TopicId(uuid::Uuid::from_u128(8)))), ErrorCode::UnknownTopicId);
-        assert_eq!(error(read(MetadataTopicRequest { name: None, topic_id: None })), ErrorCode::InvalidRequest);
+        assert_eq!(
+            error(read(MetadataTopicRequest { name: None, topic_id: None })),
+            ErrorCode::InvalidRequest
+        );
     }
 }

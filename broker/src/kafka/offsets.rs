@@ -8,7 +8,8 @@ use crate::service::{FetchError, FoundOffset, OffsetQuery};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
     EpochEndPartition, EpochEndTopic, EpochPartition, ErrorCode, ListOffsetsPartition, ListOffsetsRequest,
-    ListOffsetsResponse, ListedPartition, ListedTopic, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    ListOffsetsResponse, ListedPartition, ListedTopic, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse,
 };
 
 impl Dispatch {
@@ -32,8 +33,7 @@ impl Dispatch {
                 found.map_err(|error| fetch_code(&error))
             }
         };
-        let nothing =
-            FoundOffset { offset: Offset::NONE, timestamp_ms: -1, leader_epoch: LeaderEpoch::NONE };
+        let nothing = FoundOffset { offset: Offset::NONE, timestamp_ms: -1, leader_epoch: LeaderEpoch::NONE };
         let error = found.err().unwrap_or_default();
         let found = found.unwrap_or(nothing);
         ListedPartition {
@@ -47,7 +47,8 @@ impl Dispatch {
 
     pub(super) fn epoch_ends(&self, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
         let topics = request.topics.into_iter().map(|topic| {
-            let partitions = topic.partitions.iter().map(|asked| self.epoch_end(&topic.name, asked)).collect();
+            let partitions =
+                topic.partitions.iter().map(|asked| self.epoch_end(&topic.name, asked)).collect();
             EpochEndTopic { partitions, name: topic.name }
         });
         OffsetForLeaderEpochResponse { topics: topics.collect() }

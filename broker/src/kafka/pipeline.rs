@@ -19,7 +19,13 @@ pub(super) struct Pipeline<T> {
 
 impl<T: Send + 'static> Pipeline<T> {
     pub(super) fn new() -> Self {
-        Self { running: FuturesUnordered::new(), parked: BTreeMap::new(), pushed: 0, popped: 0, in_order: true }
+        Self {
+            running: FuturesUnordered::new(),
+            parked: BTreeMap::new(),
+            pushed: 0,
+            popped: 0,
+            in_order: true,
+        }
     }
 
     /// From now on answers leave as they come.

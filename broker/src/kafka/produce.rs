@@ -14,8 +14,8 @@ use crate::replication::Acks;
 use crate::service::{BatchOrigin, Produce, ProduceError, Produced};
 use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
-    ErrorCode, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition, ProducedTopic,
-    Response,
+    ErrorCode, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition,
+    ProducedTopic, Response,
 };
 
 /// What all partitions of a request have in common.
@@ -42,7 +42,8 @@ impl Dispatch {
         if !silent {
             return Outcome::Answer(Response::Produce(ProduceResponse { topics }), None);
         }
-        let failed = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (topic, partition)));
+        let failed =
+            topics.iter().flat_map(|topic| topic.partitions.iter().map(move |partition| (topic, partition)));
         match failed.into_iter().find(|(_, partition)| !partition.error.is_none()) {
             Some((topic, partition)) => {
                 let (name, index, error) = (&topic.name, partition.index, partition.error);
@@ -192,6 +193,9 @@ fn refuse_all(request: ProduceRequest, error: ErrorCode) -> Vec<ProducedTopic> {
     let refuse = |partition: ProducePartition| refusal(partition.index, error, error.text());
     let topics = request.topics.into_iter();
     topics
-        .map(|topic| ProducedTopic { name: topic.name, partitions: topic.partitions.into_iter().map(refuse).collect() })
+        .map(|topic| ProducedTopic {
+            name: topic.name,
+            partitions: topic.partitions.into_iter().map(refuse).collect(),
+        })
         .collect()
 }

@@ -13,20 +13,19 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::KafkaOptions;
-use super::handler::{Caller, Handler, Outcome};
-use super::memory::Claim;
-use super::server::{Counts, Door};
+use super::client::{Client, PATIENCE};
 use crate::clock::Clock;
-use crate::net::{FrameReader, TcpStream, connect, listen};
+use crate::kafka::KafkaOptions;
+use crate::kafka::handler::{Caller, Handler, Outcome};
+use crate::kafka::memory::Claim;
+use crate::kafka::server::{Counts, Door};
+use crate::net::listen;
 use crate::types::{BrokerId, Offset, TopicId};
 use crate::wire::{
-    ErrorCode, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, MetadataRequest, MetadataResponse,
-    ProduceRequest, ProduceResponse, ProduceTopic, ProducedTopic, Request, Response, decode_response, encode_request,
-    link_client_id,
+    ErrorCode, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, MetadataRequest,
+    MetadataResponse, ProduceRequest, ProduceResponse, ProduceTopic, ProducedTopic, Request, Response,
+    decode_response, encode_request, link_client_id,
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers Produce when told to, Fetch with many bytes or never, Metadata at once with what it was asked.
 #[derive(Clone, Default)]
@@ -67,9 +66,10 @@ impl Handler for StandIn {
                 if request.acks == 0 {
                     return Outcome::Silence;
                 }
-                let topics = request.topics.into_iter().map(|topic| {
-                    ProducedTopic { name: topic.name, partitions: Vec::new() }
-                });
+                let topics = request
+                    .topics
+                    .into_iter()
+                    .map(|topic| ProducedTopic { name: topic.name, partitions: Vec::new() });
                 Outcome::Answer(Response::Produce(ProduceResponse { topics: topics.collect() }), None)
             }
             .boxed(),
@@ -80,10 +80,9 @@ impl Handler for StandIn {
                 Outcome::Answer(Response::Fetch(bulk(this.fetch_bytes)), None)
             }
             .boxed(),
-            Request::Metadata(_) => async move {
-                Outcome::Answer(Response::Metadata(MetadataResponse::default()), None)
+            Request::Metadata(_) => {
+                async move { Outcome::Answer(Response::Metadata(MetadataResponse::default()), None) }.boxed()
             }
-            .boxed(),
             other => panic!("nobody asks {other:?} here"),
         }
     }
@@ -130,57 +129,19 @@ async fn until(condition: impl Fn() -> bool) {
     timeout(PATIENCE, holds).await.expect("the condition comes true");
 }
 
-struct Client {
-    stream: TcpStream,
-    frames: FrameReader,
-    name: String,
-    sent: i32,
-}
-
 impl Running {
     async fn client(&self) -> Client {
-        self.client_named("test".to_owned()).await
+        Client::connect(self.port, "test").await
     }
 
-    async fn client_named(&self, name: String) -> Client {
-        let stream = connect("127.0.0.1", self.port, PATIENCE).await.unwrap();
-        Client { stream, frames: FrameReader::new(64 << 20), name, sent: 0 }
+    async fn link_from(&self, broker: i32) -> Client {
+        Client::connect(self.port, &link_client_id(BrokerId(broker))).await
     }
 }
 
-impl Client {
-    async fn send(&mut self, request: Request) -> i32 {
-        self.sent += 1;
-        for chunk in encode_request(self.sent, &self.name, request).unwrap() {
-            self.stream.write_all(&chunk).await.unwrap();
-        }
-        self.sent
-    }
-
-    /// The next frame, or `None` if the door closed the connection.
-    async fn frame(&mut self) -> Option<Bytes> {
-        timeout(PATIENCE, async {
-            loop {
-                if let Some(frame) = self.frames.next_frame().unwrap() {
-                    return Some(frame);
-                }
-                if self.frames.fill(&mut self.stream).await.unwrap_or(0) == 0 {
-                    return None;
-                }
-            }
-        })
-        .await
-        .expect("the door answers or closes")
-    }
-
-    async fn answered(&mut self) -> Option<i32> {
-        self.frame().await.map(|frame| i32::from_be_bytes(*frame.first_chunk().unwrap()))
-    }
-
-    async fn is_served(&mut self) -> bool {
-        let id = self.send(metadata()).await;
-        self.answered().await == Some(id)
-    }
+async fn is_served(client: &mut Client) -> bool {
+    let id = client.send(metadata()).await;
+    client.answered().await == Some(id)
 }
 
 fn metadata() -> Request {
@@ -208,7 +169,7 @@ fn fetch() -> Request {
 async fn a_frame_that_lies_about_its_length_costs_its_own_connection_only() {
     let running = open(StandIn::default(), KafkaOptions::default());
     let mut good = running.client().await;
-    assert!(good.is_served().await);
+    assert!(is_served(&mut good).await);
     let lies: [&[u8]; 5] = [
         &[0xff, 0xff, 0xff, 0xff],
         &[0x7f, 0xff, 0xff, 0xff, 0, 3, 0, 12],
@@ -223,7 +184,7 @@ async fn a_frame_that_lies_about_its_length_costs_its_own_connection_only() {
         bad.stream.write_all(lie).await.unwrap();
         assert_eq!(bad.frame().await, None, "{lie:?}");
     }
-    assert!(good.is_served().await);
+    assert!(is_served(&mut good).await);
 }
 
 #[tokio::test]
@@ -263,7 +224,7 @@ async fn produces_of_a_client_are_under_way_together_and_answered_in_order() {
 async fn answers_on_a_link_overtake_each_other() {
     let stand_in = StandIn::default();
     let running = open(stand_in.clone(), KafkaOptions::default());
-    let mut link = running.client_named(link_client_id(BrokerId(2))).await;
+    let mut link = running.link_from(2).await;
     link.send(fetch()).await;
     let slow = link.send(produce("slow", -1)).await;
     let quick = link.send(metadata()).await;
@@ -309,7 +270,7 @@ async fn api_versions_of_an_unknown_version_are_answered_as_version_0() {
     let (id, response) = decode_response(18, 0, frame).unwrap();
     let Response::ApiVersions(response) = response else { panic!("{response:?}") };
     assert_eq!((id, response.error), (7, ErrorCode::UnsupportedVersion));
-    assert!(client.is_served().await);
+    assert!(is_served(&mut client).await);
 }
 
 #[tokio::test]
@@ -328,13 +289,13 @@ async fn clients_without_number_leave_a_place_for_links() {
     let options = KafkaOptions { connections_max: 2, link_connections_max: 1, ..KafkaOptions::default() };
     let running = open(StandIn::default(), options);
     let (mut first, mut second) = (running.client().await, running.client().await);
-    assert!(first.is_served().await && second.is_served().await);
+    assert!(is_served(&mut first).await && is_served(&mut second).await);
     let mut third = running.client().await;
     third.send(metadata()).await;
     assert_eq!(third.frame().await, None);
-    let mut link = running.client_named(link_client_id(BrokerId(2))).await;
-    assert!(link.is_served().await);
-    let mut another = running.client_named(link_client_id(BrokerId(3))).await;
+    let mut link = running.link_from(2).await;
+    assert!(is_served(&mut link).await);
+    let mut another = running.link_from(3).await;
     let _ = another.stream.write_all(&[0]).await;
     assert_eq!(another.frame().await, None);
     drop(first);

@@ -1,0 +1,6 @@
+//! Tests of the door: with a stand-in behind it ([`door`]), and with one broker's service and logs ([`requests`]).
+
+mod client;
+mod door;
+pub(super) mod fixture;
+mod requests;
