@@ -17,7 +17,8 @@ use super::query::{Query, shown};
 
 /// An answer in JSON.
 pub(super) fn json_answer(door: &Door, status: StatusCode, answer: &impl Serialize) -> Response {
-    let mut json = serde_json::to_vec(answer).expect("answers hold only numbers, texts, lists and maps keyed by text");
+    let mut json =
+        serde_json::to_vec(answer).expect("answers hold only numbers, texts, lists and maps keyed by text");
     json.push(b'\n');
     let mut response = Response::new(Body::from(json));
     *response.status_mut() = status;
@@ -35,7 +36,10 @@ pub(super) fn refuse_unless_json(request: &Request) -> Result<(), Problem> {
     if admits_json(accept) {
         return Ok(());
     }
-    let message = format!("Accept '{}' does not admit application/json, the only answer here", shown(accept.unwrap_or("")));
+    let message = format!(
+        "Accept '{}' does not admit application/json, the only answer here",
+        shown(accept.unwrap_or(""))
+    );
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, message))
 }
 

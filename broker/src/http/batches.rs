@@ -138,6 +138,12 @@ mod tests {
         let problem = batches.read_json(br#"{"records":[{},{"valu":1}]}"#, &place).unwrap_err();
         assert!(problem.message().starts_with("records[1]: unknown field"), "{}", problem.message());
         let mut batches = Batches::new(BOUNDS, 5);
-        assert!(batches.read_lines(b"{\"value\":\"\xff\"}", &place).unwrap_err().message().contains("line 1: it is not UTF-8"));
+        assert!(
+            batches
+                .read_lines(b"{\"value\":\"\xff\"}", &place)
+                .unwrap_err()
+                .message()
+                .contains("line 1: it is not UTF-8")
+        );
     }
 }

@@ -127,11 +127,13 @@ async fn read(
 /// The refusal of a body above `limit` bytes.
 pub(super) fn too_large(limit: usize) -> Problem {
     let message = format!("the body is larger than the limit of {limit} bytes: send it in parts");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message).number("limit_bytes", i64::try_from(limit).unwrap_or(i64::MAX))
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        .number("limit_bytes", i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 fn stalled(total: usize) -> Problem {
-    let message = format!("the rest of the body did not come in time: {total} bytes came, none of it was stored");
+    let message =
+        format!("the rest of the body did not come in time: {total} bytes came, none of it was stored");
     Problem::new(StatusCode::REQUEST_TIMEOUT, message).retriable()
 }
 

@@ -117,9 +117,8 @@ pub(super) fn parse(text: &str) -> Result<Envelope<'_>, String> {
 /// What is wrong with it, and where.
 pub(super) fn split(text: &str) -> Result<Vec<&str>, String> {
     expect_object(text.as_bytes())?;
-    let sent: SentRecords<'_> = serde_json::from_str(text).map_err(|error| {
-        format!("line {}, column {}: {}", error.line(), error.column(), plain(&error))
-    })?;
+    let sent: SentRecords<'_> = serde_json::from_str(text)
+        .map_err(|error| format!("line {}, column {}: {}", error.line(), error.column(), plain(&error)))?;
     if sent.records.is_empty() {
         return Err("\"records\" is empty: send at least one".to_owned());
     }
@@ -133,7 +132,9 @@ pub(super) fn split(text: &str) -> Result<Vec<&str>, String> {
 pub(super) fn expect_object(text: &[u8]) -> Result<(), String> {
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => Ok(()),
-        Some(other) => Err(format!("a JSON object is expected, and this begins with '{}'", other.escape_ascii())),
+        Some(other) => {
+            Err(format!("a JSON object is expected, and this begins with '{}'", other.escape_ascii()))
+        }
         None => Err("a JSON object is expected, and there is nothing".to_owned()),
     }
 }
@@ -252,8 +253,10 @@ mod tests {
 
     #[test]
     fn headers_keep_order_and_repeats() {
-        let envelope = parse(r#"{"value":"v","headers":{"a":["1",null],"b":"2"},"headers_b64":{"c":"/w=="}}"#).unwrap();
-        let headers: Vec<_> = envelope.headers.iter().map(|(name, value)| (name.as_ref(), value.as_deref())).collect();
+        let envelope =
+            parse(r#"{"value":"v","headers":{"a":["1",null],"b":"2"},"headers_b64":{"c":"/w=="}}"#).unwrap();
+        let headers: Vec<_> =
+            envelope.headers.iter().map(|(name, value)| (name.as_ref(), value.as_deref())).collect();
         let expected: [(&str, Option<&[u8]>); 4] =
             [("a", Some(b"1")), ("a", None), ("b", Some(b"2")), ("c", Some(b"\xff"))];
         assert_eq!(headers, expected);

@@ -159,12 +159,35 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    fn to_json(&self) -> String {
         let mut json = String::with_capacity(160);
         json.push('{');
         self.write_members(&mut json);
         json.push_str("}\n");
+        json
+    }
+
+    /// The whole answer as bytes, for where there is no HTTP machinery to send one; the connection ends with it.
+    pub(super) fn into_bytes_of_http1(self) -> Vec<u8> {
+        let (json, status) = (self.to_json(), self.status);
+        let mut bytes =
+            format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n")
+                .into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n{json}", json.len()).as_bytes());
+        bytes
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let json = self.to_json();
         let mut response = Response::new(Body::from(json));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -216,7 +239,9 @@ impl From<RecordError> for Problem {
         let message = format!("the record batch is refused: {error}");
         match error {
             RecordError::TooLarge { limit, .. } | RecordError::Inflation { limit } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, message).detail(1).number("limit_bytes", whole(limit))
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+                    .detail(1)
+                    .number("limit_bytes", whole(limit))
             }
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, message).detail(8),
         }
@@ -234,14 +259,18 @@ impl From<FetchError> for Problem {
             E::UnknownPartition { .. } => of(S::NOT_FOUND, 2),
             E::NotLeader { .. } | E::NoLeader { .. } | E::Replica(_) => of(S::SERVICE_UNAVAILABLE, 2),
             E::BelowStart { start, .. } => {
-                let text = format!("{message}: older records were deleted, read from offset={start} or offset=earliest");
+                let text = format!(
+                    "{message}: older records were deleted, read from offset={start} or offset=earliest"
+                );
                 Self::new(S::GONE, text).number("log_start", start.0)
             }
             E::BeyondEnd { end, .. } => {
                 let text = format!("{message}: read from offset={end} or offset=latest");
                 Self::new(S::RANGE_NOT_SATISFIABLE, text).number("next_offset", end.0)
             }
-            E::OffsetNotAvailable | E::FencedEpoch { .. } | E::UnknownEpoch { .. } => of(S::SERVICE_UNAVAILABLE, 7),
+            E::OffsetNotAvailable | E::FencedEpoch { .. } | E::UnknownEpoch { .. } => {
+                of(S::SERVICE_UNAVAILABLE, 7)
+            }
             E::Storage { .. } => of(S::INTERNAL_SERVER_ERROR, 2),
             E::Overloaded => Self::new(S::TOO_MANY_REQUESTS, message),
         };
@@ -268,7 +297,9 @@ impl From<AdminError> for Problem {
 
 impl From<Overloaded> for Problem {
     fn from(error: Overloaded) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the broker is overloaded: {error}")).detail(3).retriable()
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("the broker is overloaded: {error}"))
+            .detail(3)
+            .retriable()
     }
 }
 

@@ -39,7 +39,8 @@ fn inflate_now(
     limit: usize,
     mut admitted: Admitted,
 ) -> Result<(Bytes, Admitted), Problem> {
-    let bad = |_| Problem::bad_request("the body is not what its Content-Encoding says: it cannot be inflated");
+    let bad =
+        |_| Problem::bad_request("the body is not what its Content-Encoding says: it cannot be inflated");
     let mut reader: Box<dyn Read + '_> = match coding {
         Coding::Identity => Box::new(packed),
         Coding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),

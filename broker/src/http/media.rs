@@ -128,7 +128,9 @@ impl Coding {
         match coding.map(str::trim) {
             None | Some("") => Some(Self::Identity),
             Some(name) if name.eq_ignore_ascii_case("identity") => Some(Self::Identity),
-            Some(name) if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => Some(Self::Gzip),
+            Some(name) if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
+                Some(Self::Gzip)
+            }
             Some(name) if name.eq_ignore_ascii_case("zstd") => Some(Self::Zstd),
             Some(_) => None,
         }
@@ -189,7 +191,9 @@ mod tests {
 
     #[test]
     fn json_is_admitted_by_its_ranges_only() {
-        for (accept, admits) in [(None, true), (Some("*/*"), true), (Some("text/html, application/*;q=0.2"), true)] {
+        for (accept, admits) in
+            [(None, true), (Some("*/*"), true), (Some("text/html, application/*;q=0.2"), true)]
+        {
             assert_eq!(admits_json(accept), admits, "{accept:?}");
         }
         assert!(!admits_json(Some("text/html")));

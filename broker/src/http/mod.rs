@@ -13,6 +13,7 @@
 
 mod options;
 mod server;
+mod loan;
 mod router;
 mod door;
 mod path;
@@ -43,6 +44,9 @@ mod topics;
 mod cluster;
 mod operations;
 mod openapi;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::HttpOptions;
 pub use server::HttpServer;

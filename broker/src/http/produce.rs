@@ -185,7 +185,8 @@ fn expected_offset(headers: &HeaderMap) -> Result<Option<Offset>, Problem> {
 }
 
 fn unsupported(content_type: Option<&str>) -> Problem {
-    let given = content_type.map_or("no Content-Type".to_owned(), |given| format!("Content-Type '{}'", shown(given)));
+    let given =
+        content_type.map_or("no Content-Type".to_owned(), |given| format!("Content-Type '{}'", shown(given)));
     let message = format!("{given}, and a body of records needs one of: {PRODUCE_TYPES}");
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
@@ -225,7 +226,8 @@ async fn load(
         let mut lines = Lines::new(&template, bounds, expected);
         let admitted = pour(door, &parts.headers, body, &mut lines).await?;
         let builder = lines.finish()?;
-        let load = one(pick(door, target, template.key.as_deref())?, builder, |builder| builder.finish_mut(stamp));
+        let load =
+            one(pick(door, target, template.key.as_deref())?, builder, |builder| builder.finish_mut(stamp));
         return Ok((vec![load], Some(template.timestamp_ms), admitted));
     }
     let mut whole = Whole::default();
@@ -260,7 +262,11 @@ async fn load(
     Ok((loads, Some(template.timestamp_ms), admitted))
 }
 
-fn one(partition: PartitionIndex, builder: BatchBuilder, finish: impl FnOnce(BatchBuilder) -> BytesMut) -> Load {
+fn one(
+    partition: PartitionIndex,
+    builder: BatchBuilder,
+    finish: impl FnOnce(BatchBuilder) -> BytesMut,
+) -> Load {
     let count = builder.len();
     Load { partition, batch: finish(builder), count }
 }
@@ -283,10 +289,13 @@ fn place(
         (Target::Partition(tp), None) => Ok(tp.partition),
         (Target::Partition(tp), Some(own)) if own == tp.partition.0 => Ok(tp.partition),
         (Target::Partition(tp), Some(own)) => {
-            let message = format!("it names partition {own}, and the address names partition {}", tp.partition);
+            let message =
+                format!("it names partition {own}, and the address names partition {}", tp.partition);
             Err(Problem::bad_request(message))
         }
-        (Target::Topic(topic), None) => Ok(door.service.pick_partition(topic, envelope.key.as_deref(), sticky)?),
+        (Target::Topic(topic), None) => {
+            Ok(door.service.pick_partition(topic, envelope.key.as_deref(), sticky)?)
+        }
         (Target::Topic(topic), Some(own)) => {
             let partitions = door.service.image().topic(topic).map_or(0, |topic| topic.assignment.len());
             if usize::try_from(own).is_ok_and(|own| own < partitions) {

@@ -31,7 +31,9 @@ pub(super) fn answer(door: &Door, wish: &Wish, timestamp_ms: Option<i64>, outcom
     let failed = outcomes.iter().any(|stored| stored.outcome.is_err());
     match <[Stored; 1]>::try_from(outcomes) {
         Ok([Stored { outcome: Ok(produced), .. }]) => success_of_one(door, wish, timestamp_ms, &produced),
-        Ok([Stored { outcome: Err(problem), .. }]) => problem.header(SERVED_BY, door.served_by.clone()).into_response(),
+        Ok([Stored { outcome: Err(problem), .. }]) => {
+            problem.header(SERVED_BY, door.served_by.clone()).into_response()
+        }
         Err(outcomes) if failed => failure_of_some(door, timestamp_ms, outcomes),
         Err(outcomes) => success_of_all(door, wish, timestamp_ms, &outcomes),
     }
@@ -70,7 +72,8 @@ fn failure_of_some(door: &Door, timestamp_ms: Option<i64>, outcomes: Vec<Stored>
     write_outcomes(&mut list, timestamp_ms, &outcomes);
     let all = outcomes.len();
     let problems: Vec<Problem> = outcomes.into_iter().filter_map(|stored| stored.outcome.err()).collect();
-    let nothing = problems.len() == all && problems.iter().all(|problem| problem.what_is_written() == Written::No);
+    let nothing =
+        problems.len() == all && problems.iter().all(|problem| problem.what_is_written() == Written::No);
     let written = if nothing { Written::No } else { Written::Maybe };
     let failed = problems.len();
     // The gravest stands for all: an unknown outcome before a plain refusal.

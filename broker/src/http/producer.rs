@@ -36,12 +36,14 @@ pub(super) struct Producer {
 impl Producer {
     /// Reads the three headers; none of them is `None`, some of them an error.
     pub(super) fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        let (id, epoch, seq) = (&headers.get(PRODUCER_ID), headers.get(PRODUCER_EPOCH), headers.get(PRODUCER_SEQ));
+        let (id, epoch, seq) =
+            (&headers.get(PRODUCER_ID), headers.get(PRODUCER_EPOCH), headers.get(PRODUCER_SEQ));
         let (id, epoch, seq) = match (id, epoch, seq) {
             (None, None, None) => return Ok(None),
             (Some(id), Some(epoch), Some(seq)) => (id, epoch, seq),
             _ => {
-                let message = "Producer-Id, Producer-Epoch and Producer-Seq belong together: send all three or none";
+                let message =
+                    "Producer-Id, Producer-Epoch and Producer-Seq belong together: send all three or none";
                 return Err(Problem::bad_request(message));
             }
         };
@@ -94,9 +96,9 @@ fn id_of(text: &[u8]) -> Result<i64, Problem> {
     if text.iter().all(u8::is_ascii_digit) {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
         let number = number.filter(|number| *number <= ID_MASK);
-        return number
-            .map(|number| number | REQUEST_SEQUENCED)
-            .ok_or_else(|| Problem::bad_request(format!("a Producer-Id that is a number must be at most {ID_MASK}")));
+        return number.map(|number| number | REQUEST_SEQUENCED).ok_or_else(|| {
+            Problem::bad_request(format!("a Producer-Id that is a number must be at most {ID_MASK}"))
+        });
     }
     let (high, _) = Uuid::new_v5(&NAMESPACE, text).as_u64_pair();
     let hash = i64::try_from(high & ID_MASK.unsigned_abs()).expect("61 bits");
@@ -147,9 +149,13 @@ mod tests {
 
     #[test]
     fn what_is_expected_is_told_in_full() {
-        for (received, expected) in
-            [(7, 5), (SEQ_MODULUS + 3, SEQ_MODULUS - 1), (SEQ_MODULUS - 1, SEQ_MODULUS + 2), (9, 0), (1 << 40, (1 << 40) - 9)]
-        {
+        for (received, expected) in [
+            (7, 5),
+            (SEQ_MODULUS + 3, SEQ_MODULUS - 1),
+            (SEQ_MODULUS - 1, SEQ_MODULUS + 2),
+            (9, 0),
+            (1 << 40, (1 << 40) - 9),
+        ] {
             let producer = producer("a", "0", &received.to_string());
             let wire = i32::try_from(expected % SEQ_MODULUS).unwrap();
             assert_eq!(producer.expected_seq(wire), expected, "{received}");

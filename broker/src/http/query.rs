@@ -39,7 +39,12 @@ impl<'a> Query<'a> {
     /// A parameter that is a number.
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let bad = || Problem::bad_request(format!("parameter '{name}' must be a whole number in range, not '{}'", shown(text)));
+        let bad = || {
+            Problem::bad_request(format!(
+                "parameter '{name}' must be a whole number in range, not '{}'",
+                shown(text)
+            ))
+        };
         text.parse().map(Some).map_err(|_| bad())
     }
 
@@ -67,9 +72,8 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 fn unknown(name: &str, known: &[&str]) -> String {
-    let near = known.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-    });
+    let near =
+        known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match near {
         Some(near) if strsim::jaro_winkler(near, name) > 0.8 => {
             format!("unknown parameter '{}': did you mean '{near}'?", shown(name))
@@ -99,7 +103,9 @@ mod tests {
 
     #[test]
     fn parameters_are_read() {
-        let query = Query::parse(Some("offset=12&wait_ms=5&follow&x=a%20b+c"), &["offset", "wait_ms", "follow", "x"]).unwrap();
+        let query =
+            Query::parse(Some("offset=12&wait_ms=5&follow&x=a%20b+c"), &["offset", "wait_ms", "follow", "x"])
+                .unwrap();
         assert_eq!(query.number::<i64>("offset").unwrap(), Some(12));
         assert_eq!(query.number::<u64>("absent").unwrap(), None);
         assert!(query.flag("follow").unwrap());

@@ -27,9 +27,12 @@ use crate::types::{Offset, TopicPartition};
 
 /// Reads records of a partition, waits for them, or follows them as they come.
 #[utoipa::path(
-    get, path = "/v1/topics/{topic}/partitions/{partition}/records", tag = "read", operation_id = "read_records",
+    get,
+    path = "/v1/topics/{topic}/partitions/{partition}/records",
+    tag = "read",
+    operation_id = "read_records",
     params(super::openapi::PartitionParams, super::openapi::ReadParams),
-    responses(super::openapi::ReadResponses),
+    responses(super::openapi::ReadResponses)
 )]
 pub(super) async fn read(
     State(door): State<Arc<Door>>,

@@ -16,8 +16,21 @@ use crate::types::{LeaderEpoch, Offset};
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const PARAMETERS: [&str; 15] = [
-    "offset", "timestamp", "tail", "until_offset", "max_bytes", "max_records", "min_bytes", "wait_ms", "wait", "as",
-    "follow", "redirect", "leader_epoch", "isolation", "accept",
+    "offset",
+    "timestamp",
+    "tail",
+    "until_offset",
+    "max_bytes",
+    "max_records",
+    "min_bytes",
+    "wait_ms",
+    "wait",
+    "as",
+    "follow",
+    "redirect",
+    "leader_epoch",
+    "isolation",
+    "accept",
 ];
 
 /// A read as asked for.
@@ -47,7 +60,11 @@ pub(super) struct ReadQuery {
 
 impl ReadQuery {
     /// Reads a request's query and headers. `default_bytes` is the `max_bytes` of those that do not say.
-    pub(super) fn parse(query: Option<&str>, headers: &HeaderMap, default_bytes: usize) -> Result<Self, Problem> {
+    pub(super) fn parse(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        default_bytes: usize,
+    ) -> Result<Self, Problem> {
         let query = Query::parse(query, &PARAMETERS)?;
         let kind = kind(&query, headers)?;
         let follow = query.flag("follow")?;
@@ -92,7 +109,10 @@ fn kind(query: &Query<'_>, headers: &HeaderMap) -> Result<ReadKind, Problem> {
     // A browser's address bar cannot set a header.
     let accept = query.text("accept").or_else(|| headers.get(http::header::ACCEPT)?.to_str().ok());
     ReadKind::from_accept(accept).ok_or_else(|| {
-        let message = format!("Accept '{}' names nothing that can be given; use one of: {READ_TYPES}", shown(accept.unwrap_or("")));
+        let message = format!(
+            "Accept '{}' names nothing that can be given; use one of: {READ_TYPES}",
+            shown(accept.unwrap_or(""))
+        );
         Problem::new(http::StatusCode::NOT_ACCEPTABLE, message)
     })
 }
@@ -100,7 +120,8 @@ fn kind(query: &Query<'_>, headers: &HeaderMap) -> Result<ReadKind, Problem> {
 fn from(query: &Query<'_>, headers: &HeaderMap, streams: bool) -> Result<FetchFrom, Problem> {
     if streams && let Some(last) = headers.get(LAST_EVENT_ID) {
         let last = last.to_str().ok().and_then(|text| text.parse::<i64>().ok()).filter(|last| *last >= 0);
-        let last = last.ok_or_else(|| Problem::bad_request("Last-Event-ID must be the offset of a record"))?;
+        let last =
+            last.ok_or_else(|| Problem::bad_request("Last-Event-ID must be the offset of a record"))?;
         return Ok(FetchFrom::Offset(Offset(last).next()));
     }
     let mut starts = Vec::new();
@@ -112,7 +133,9 @@ fn from(query: &Query<'_>, headers: &HeaderMap, streams: bool) -> Result<FetchFr
                 let offset = number.parse::<i64>().ok().filter(|offset| *offset >= 0);
                 FetchFrom::Offset(Offset(offset.ok_or_else(|| {
                     let text = shown(number);
-                    Problem::bad_request(format!("offset must be a whole number from 0, earliest or latest, not '{text}'"))
+                    Problem::bad_request(format!(
+                        "offset must be a whole number from 0, earliest or latest, not '{text}'"
+                    ))
                 })?))
             }
         });
@@ -168,7 +191,8 @@ mod tests {
     use super::*;
 
     fn parse(query: &str, pairs: &[(HeaderName, &'static str)]) -> Result<ReadQuery, Problem> {
-        let headers = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        let headers =
+            pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         ReadQuery::parse(Some(query), &headers, 1 << 20)
     }
 

@@ -134,7 +134,8 @@ fn write_headers(out: &mut Vec<u8>, record: &Record, reading: Reading) {
             told.push(name);
             write_string(out, name);
             out.push(b':');
-            let values: Vec<_> = chosen.iter().filter(|(other, _)| other == name).map(|(_, value)| value).collect();
+            let values: Vec<_> =
+                chosen.iter().filter(|(other, _)| other == name).map(|(_, value)| value).collect();
             write_values(out, &values, wanted);
         }
         out.push(b'}');
@@ -207,7 +208,10 @@ mod tests {
     fn json_is_told_as_it_is_on_one_line_and_anything_else_as_base64() {
         let json = rendered(&record(None, Some(b"{\"a\":\r\n [1, 2.50]}")), Reading::Json);
         assert_eq!(json, r#"{"offset":7,"timestamp":9,"key":null,"value":{"a": [1, 2.50]}}"#);
-        assert!(rendered(&record(None, Some(b"{not json")), Reading::Json).contains("\"value_b64\":\"e25vdCBqc29u\""));
+        assert!(
+            rendered(&record(None, Some(b"{not json")), Reading::Json)
+                .contains("\"value_b64\":\"e25vdCBqc29u\"")
+        );
         assert!(rendered(&record(None, Some(b"\"a\"")), Reading::Json).contains("\"value\":\"a\""));
     }
 
@@ -220,7 +224,8 @@ mod tests {
     #[test]
     fn headers_keep_all_their_values() {
         let mut record = record(None, None);
-        let header = |name: &str, value: Option<&'static [u8]>| (name.to_owned(), value.map(Bytes::from_static));
+        let header =
+            |name: &str, value: Option<&'static [u8]>| (name.to_owned(), value.map(Bytes::from_static));
         record.headers = vec![
             header("a", Some(b"1")),
             header("b", Some(b"\xff")),
@@ -228,6 +233,9 @@ mod tests {
             header("c", Some(b"x")),
         ];
         let json = rendered(&record, Reading::Text);
-        assert!(json.ends_with(r#","headers":{"a":["1",null],"c":"x"},"headers_b64":{"b":"/w=="}}"#), "{json}");
+        assert!(
+            json.ends_with(r#","headers":{"a":["1",null],"c":"x"},"headers_b64":{"b":"/w=="}}"#),
+            "{json}"
+        );
     }
 }

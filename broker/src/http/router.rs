@@ -21,6 +21,7 @@ use super::openapi::Head;
 use super::path::collapsed;
 use super::query::shown;
 use super::{cluster, operations, produce, read, topics};
+use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
 #[derive(Clone, Debug)]
@@ -42,6 +43,11 @@ impl Entrance {
         Self { router, door }
     }
 
+    /// What is counted.
+    pub(super) fn metrics(&self) -> Arc<Metrics> {
+        self.door.service.metrics_handle()
+    }
+
     /// Answers one request.
     pub(super) async fn answer(&self, mut request: Request) -> Response {
         if let Some(problem) = self.too_many_headers(&request) {
@@ -56,7 +62,9 @@ impl Entrance {
         };
         let metrics = self.door.service.metrics();
         match response.status() {
-            StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY => {
+            StatusCode::BAD_REQUEST
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => {
                 metrics.malformed_requests.inc();
             }
             StatusCode::TOO_MANY_REQUESTS => {

@@ -37,11 +37,8 @@ pub(super) struct Selection {
 impl Selection {
     /// All that `fetched` holds, within `bounds`.
     pub(super) fn new(fetched: &Fetched, bounds: Bounds, inflated_bytes_max: usize) -> Self {
-        let limits = BatchLimits {
-            batch_bytes_max: usize::MAX,
-            inflated_bytes_max,
-            record_count_max: usize::MAX,
-        };
+        let limits =
+            BatchLimits { batch_bytes_max: usize::MAX, inflated_bytes_max, record_count_max: usize::MAX };
         Self {
             bounds,
             limits,

@@ -5,10 +5,11 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +20,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::door::Door;
+use super::errors::Problem;
+use super::loan::{Loan, part};
 use super::options::HttpOptions;
 use super::router::Entrance;
 use crate::net::{Acceptor, TcpListener, TcpStream};
@@ -31,12 +34,6 @@ const H2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// How many requests of one HTTP/2 connection may be open.
 const H2_STREAMS_MAX: u32 = 256;
-
-/// What a connection above the bound is told.
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
-    connection: close\r\ncontent-length: 119\r\n\r\n\
-    {\"error_code\":50303,\"message\":\"too many connections: try again shortly, or elsewhere\",\"retriable\":true,\
-    \"written\":\"no\"}\n";
 
 /// The HTTP door of one broker.
 #[derive(Debug)]
@@ -111,31 +108,59 @@ struct Connection {
 
 impl Connection {
     async fn serve(self) {
-        let entrance = self.entrance;
+        let Self { stream, place, builder, entrance, stop, abandon } = self;
+        let metrics = entrance.metrics();
+        let asked = Arc::new(AtomicBool::new(false));
+        let first = Arc::clone(&asked);
         let service = service_fn(move |request: Request<Incoming>| {
             let entrance = entrance.clone();
+            first.store(true, Ordering::Relaxed);
             async move { Ok::<_, Infallible>(entrance.answer(request.map(Body::new)).await) }
         });
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(self.stream), service));
-        let mut draining = false;
-        loop {
-            tokio::select! {
-                biased;
-                end = connection.as_mut() => {
-                    if let Err(error) = end {
-                        debug!(error, "http connection ended");
+        let (loan, back) = Loan::of(stream);
+        let end = {
+            let mut connection = pin!(builder.serve_connection(TokioIo::new(loan), service));
+            let mut draining = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    end = connection.as_mut() => break end,
+                    () = stop.cancelled(), if !draining => {
+                        connection.as_mut().graceful_shutdown();
+                        draining = true;
                     }
-                    break;
+                    () = abandon.cancelled() => break Ok(()),
                 }
-                () = self.stop.cancelled(), if !draining => {
-                    connection.as_mut().graceful_shutdown();
-                    draining = true;
-                }
-                () = self.abandon.cancelled() => break,
+            }
+        };
+        let mut last_word = None;
+        if let Err(error) = end {
+            debug!(error, "http connection ended");
+            if let Some(unread) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) {
+                metrics.malformed_requests.inc();
+                // Answers to requests before it may be lost, and must not be taken for this one.
+                last_word = (!asked.load(Ordering::Relaxed)).then(|| no_request(unread));
             }
         }
-        drop(self.place);
+        // A door that closes has no time for goodbyes.
+        if !stop.is_cancelled() {
+            part(back, last_word).await;
+        }
+        drop(place);
     }
+}
+
+/// What a client is told whose first request cannot be read. hyper has an answer of its own, but keeps it to itself as
+/// long as unread bytes let it hope for another request, which are always there.
+fn no_request(error: &hyper::Error) -> Vec<u8> {
+    let problem = if error.is_parse_too_large() {
+        let message =
+            "the head of the request is too large: send fewer, or shorter, headers and a shorter address";
+        Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+    } else {
+        Problem::bad_request(format!("this is no HTTP request: {error}"))
+    };
+    problem.into_bytes_of_http1()
 }
 
 fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
@@ -162,21 +187,12 @@ fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
 /// Tells a connection above the bound so, as far as that goes without waiting for it.
 fn refuse(stream: TcpStream) {
     use std::io::Write as _;
+    let problem = Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many connections: try again shortly, or elsewhere",
+    );
     if let Ok(mut stream) = stream.into_std() {
         // Whether it hears it is its own affair.
-        let _ = stream.write(BUSY);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_busy_answer_has_the_length_that_it_says() {
-        let text = std::str::from_utf8(BUSY).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{head} {}", body.len());
-        assert_eq!(serde_json::from_str::<serde_json::Value>(body).unwrap()["written"], "no");
+        let _ = stream.write(&problem.detail(3).retriable().into_bytes_of_http1());
     }
 }

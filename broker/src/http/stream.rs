@@ -41,9 +41,14 @@ use crate::types::{Offset, TopicPartition};
 const RETRY: &[u8] = b"retry: 1000\n\n";
 
 /// Answers with a stream; what is wrong at its start is still told by a status.
-pub(super) async fn answer(door: &Arc<Door>, tp: TopicPartition, query: ReadQuery) -> Result<Response, Problem> {
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    tp: TopicPartition,
+    query: ReadQuery,
+) -> Result<Response, Problem> {
     let ends = door.service.clock().now() + Duration::from_millis(door.options.stream_ms_max);
-    let mut follow = Follow { door: Arc::clone(door), tp, from: query.from, told: 0, query, ends, fetched: None };
+    let mut follow =
+        Follow { door: Arc::clone(door), tp, from: query.from, told: 0, query, ends, fetched: None };
     let first = follow.fetch(Duration::ZERO).await.map_err(explain)?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -148,7 +153,8 @@ impl Follow {
             }
         };
         self.told += told;
-        let at_end = self.told >= self.query.max_records || self.query.until.is_some_and(|until| next >= until);
+        let at_end =
+            self.told >= self.query.max_records || self.query.until.is_some_and(|until| next >= until);
         let events = self.query.kind == ReadKind::Events;
         if at_end && events {
             control(out, next, fetched.high_watermark, Some("end_reached"));

@@ -44,7 +44,9 @@ impl<'a> Template<'a> {
             } else if name == KEY.as_str() {
                 template.set_key(Cow::Borrowed(value))?;
             } else if name == KEY_BASE64.as_str() {
-                let key = STANDARD.decode(value).map_err(|_| Problem::bad_request("Tidemark-Key-Base64 is not base64"))?;
+                let key = STANDARD
+                    .decode(value)
+                    .map_err(|_| Problem::bad_request("Tidemark-Key-Base64 is not base64"))?;
                 template.set_key(Cow::Owned(key))?;
             } else if name == TIMESTAMP.as_str() {
                 template.timestamp_ms = timestamp(value)?;
@@ -60,7 +62,9 @@ impl<'a> Template<'a> {
 
     fn set_key(&mut self, key: Cow<'a, [u8]>) -> Result<(), Problem> {
         if self.key.is_some() {
-            return Err(Problem::bad_request("the key is given twice: send Tidemark-Key or Tidemark-Key-Base64, once"));
+            return Err(Problem::bad_request(
+                "the key is given twice: send Tidemark-Key or Tidemark-Key-Base64, once",
+            ));
         }
         self.key = Some(key);
         Ok(())

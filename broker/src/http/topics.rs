@@ -223,7 +223,8 @@ pub(super) async fn patch(
     let change: TopicChange = body_of(&door, request).await?;
     let value = |setting: Option<Setting>| setting.map(|Setting(value)| value);
     let config = change.config.into_iter().map(|(name, setting)| (name, value(setting))).collect();
-    let topic = door.service.alter_topic(&topic, TopicPatch { config, partitions: change.partitions }).await?;
+    let topic =
+        door.service.alter_topic(&topic, TopicPatch { config, partitions: change.partitions }).await?;
     Ok(json_answer(&door, StatusCode::OK, &TopicAnswer::from(TopicView::of(&topic))))
 }
 
@@ -266,5 +267,6 @@ async fn body_of<T: DeserializeOwned + Default>(door: &Door, request: Request) -
         return Ok(T::default());
     }
     expect_object(&body).map_err(Problem::bad_request)?;
-    serde_json::from_slice(&body).map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
 }

@@ -1,6 +1,7 @@
 //! Describe: the cluster, its brokers, its topics and partitions, as a person wants to see them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::broker::Service;
 use super::errors::FetchError;
@@ -8,7 +9,8 @@ use crate::cluster::{Image, LiveState, Registration, Topic};
 use crate::metrics::PartitionFigures;
 use crate::replication::{Partition, RoleKind};
 use crate::types::{
-    BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicName,
+    TopicPartition,
 };
 
 /// A broker as the cluster sees it.
@@ -99,7 +101,11 @@ impl Service {
         ClusterView {
             id: image.cluster.as_ref().map(|cluster| cluster.id.to_string()),
             controller: image.controller.map(|seat| seat.broker),
-            brokers: image.brokers.iter().map(|(id, registration)| broker_view(&image, *id, registration)).collect(),
+            brokers: image
+                .brokers
+                .iter()
+                .map(|(id, registration)| broker_view(&image, *id, registration))
+                .collect(),
             topics: image.topics.len(),
             partitions: image.topics.values().map(|topic| topic.assignment.len()).sum(),
             revision: image.revision.0,
@@ -118,7 +124,10 @@ impl Service {
     /// If there is none of this name.
     pub fn describe_topic(&self, name: &TopicName) -> Result<TopicView, FetchError> {
         let image = self.image();
-        image.topic(name).map(|topic| TopicView::of(topic)).ok_or_else(|| FetchError::UnknownTopic(name.clone()))
+        image
+            .topic(name)
+            .map(|topic| TopicView::of(topic))
+            .ok_or_else(|| FetchError::UnknownTopic(name.clone()))
     }
 
     /// The partitions of a topic, with the offsets that their leaders tell.
@@ -131,35 +140,51 @@ impl Service {
         let mut views: Vec<PartitionView> = (0..topic.partition_count())
             .map(|index| partition_view(&image, topic, PartitionIndex(index)))
             .collect();
-        let mut elsewhere: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
-        for (at, view) in views.iter_mut().enumerate() {
-            let tp = TopicPartition::new(name.clone(), view.partition);
-            match view.leader {
-                Some(leader) if leader == self.parts.me.broker => {
-                    if let Some(partition) = self.parts.replicas.get(&tp) {
-                        let status = partition.status();
-                        view.log_start = Some(status.log_start);
-                        view.high_watermark = Some(status.high_watermark);
-                        view.log_end = Some(status.log_end);
-                    }
-                }
-                Some(leader) => elsewhere.entry(leader).or_default().push(at),
-                None => {}
-            }
-        }
-        self.describe_elsewhere(name, &mut views, elsewhere).await;
+        self.ask_leaders(name, &mut views).await;
         Ok(views)
     }
-}
 
-impl Service {
+    /// Asks the leaders for their offsets; again, within bounds, where one has only just been elected and is not ready.
+    async fn ask_leaders(&self, name: &TopicName, views: &mut [PartitionView]) {
+        let deadline = self.parts.clock.now() + Duration::from_millis(self.parts.options.describe_ms_max);
+        let mut news = self.news(deadline);
+        loop {
+            let mut elsewhere: BTreeMap<BrokerId, Vec<usize>> = BTreeMap::new();
+            for (at, view) in views.iter_mut().enumerate().filter(|(_, view)| view.log_end.is_none()) {
+                match view.leader {
+                    Some(leader) if leader == self.parts.me.broker => self.look_here(name, view),
+                    Some(leader) => elsewhere.entry(leader).or_default().push(at),
+                    None => {}
+                }
+            }
+            self.describe_elsewhere(name, views, elsewhere, deadline).await;
+            let silent = views.iter().any(|view| view.leader.is_some() && view.log_end.is_none());
+            if !silent || !news.wait(self.parts.clock.now()).await {
+                return;
+            }
+        }
+    }
+
+    fn look_here(&self, name: &TopicName, view: &mut PartitionView) {
+        let tp = TopicPartition::new(name.clone(), view.partition);
+        let status = self.parts.replicas.get(&tp).map(|partition| partition.status());
+        if let Some(status) = status.filter(|status| status.role == RoleKind::Leader) {
+            view.log_start = Some(status.log_start);
+            view.high_watermark = Some(status.high_watermark);
+            view.log_end = Some(status.log_end);
+        }
+    }
+
     /// The figures of the replicas here, for the metrics; brings the gauges about partitions up to date.
     #[must_use]
     pub fn figures(&self) -> Vec<PartitionFigures> {
         let image = self.image();
-        let figures: Vec<PartitionFigures> = self.parts.replicas.all().iter().map(|replica| figures(replica)).collect();
-        let mine: Vec<_> = image.partitions().filter(|(.., record)| record.state.leader == Some(self.parts.me)).collect();
-        let short = mine.iter().filter(|(.., record)| record.state.isr.len() < record.state.replicas.len()).count();
+        let figures: Vec<PartitionFigures> =
+            self.parts.replicas.all().iter().map(|replica| figures(replica)).collect();
+        let mine: Vec<_> =
+            image.partitions().filter(|(.., record)| record.state.leader == Some(self.parts.me)).collect();
+        let short =
+            mine.iter().filter(|(.., record)| record.state.isr.len() < record.state.replicas.len()).count();
         let stuck = mine.iter().filter(|(.., record)| !record.state.may_commit()).count();
         let metrics = &self.parts.metrics;
         metrics.partitions.set(count(figures.len()));

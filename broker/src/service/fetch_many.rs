@@ -158,10 +158,13 @@ impl Service {
         let image = self.parts.image.borrow();
         let (topic, index) = match key {
             PartitionKey::Name(tp) => {
-                let topic = image.topic(&tp.topic).ok_or_else(|| FetchError::UnknownTopic(tp.topic.clone()))?;
+                let topic =
+                    image.topic(&tp.topic).ok_or_else(|| FetchError::UnknownTopic(tp.topic.clone()))?;
                 (topic, tp.partition)
             }
-            PartitionKey::Id(id, index) => (image.topic_by_id(*id).ok_or(FetchError::UnknownTopicId)?, *index),
+            PartitionKey::Id(id, index) => {
+                (image.topic_by_id(*id).ok_or(FetchError::UnknownTopicId)?, *index)
+            }
         };
         if let Some(partition) = self.parts.replicas.by_id(topic.id, index) {
             return Ok(partition);

@@ -22,7 +22,8 @@ pub trait Forward: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Whether the request was certainly not sent, or may have been carried out.
-    async fn call(&self, to: BrokerId, request: Request, deadline: Instant) -> Result<Response, ForwardError>;
+    async fn call(&self, to: BrokerId, request: Request, deadline: Instant)
+    -> Result<Response, ForwardError>;
 }
 
 /// Why no answer came.

@@ -26,6 +26,11 @@ mod describe;
 mod remote_describe;
 mod readiness;
 
+#[cfg(test)]
+pub(crate) mod test_support;
+#[cfg(test)]
+mod tests;
+
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
 pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};

@@ -113,12 +113,15 @@ async fn offset_here(
     let status = partition.status();
     // Asking for the end of the newest epoch is the check of the asker's epoch, and that this broker leads.
     partition.epoch_end(status.leader_epoch, leader_epoch)?;
-    let found = |offset, timestamp_ms| FoundOffset { offset, timestamp_ms, leader_epoch: status.leader_epoch };
+    let found =
+        |offset, timestamp_ms| FoundOffset { offset, timestamp_ms, leader_epoch: status.leader_epoch };
     let none = found(Offset::NONE, -1);
     Ok(match query {
         OffsetQuery::Earliest => found(status.log_start, -1),
         OffsetQuery::Latest => found(partition.end_offset_for_clients()?, -1),
-        OffsetQuery::MaxTimestamp => partition.max_timestamp()?.map_or(none, |(offset, ms)| found(offset, ms)),
+        OffsetQuery::MaxTimestamp => {
+            partition.max_timestamp()?.map_or(none, |(offset, ms)| found(offset, ms))
+        }
         OffsetQuery::Timestamp(timestamp_ms) => {
             partition.offset_for_timestamp(timestamp_ms).await?.map_or(none, |(offset, ms)| found(offset, ms))
         }

@@ -54,7 +54,7 @@ impl Default for ServiceOptions {
             waiting_reads_max: 4_096,
             retry_pause_ms: 50,
             settle_ms_max: 3_000,
-            describe_ms_max: 2_000,
+            describe_ms_max: 1_000,
             deposed_leader_grace_ms: 500,
         }
     }

@@ -166,7 +166,8 @@ impl Service {
         loop {
             let (route, topic) = self.route(&job.tp)?;
             let refusal = match route {
-                Route::Here(partition) => match self.produce_here(&job, &partition, &topic, &mut batch).await {
+                Route::Here(partition) => match self.produce_here(&job, &partition, &topic, &mut batch).await
+                {
                     Ok(appended) => return Ok(self.produced_here(&job, appended)),
                     Err(refusal) => refusal,
                 },

@@ -75,10 +75,14 @@ impl Service {
             Some(live) if live.epoch != me.epoch => {
                 reasons.push("another process is registered under this broker's id".to_owned());
             }
-            Some(live) if live.state != LiveState::Active => reasons.push(format!("the broker is {}", live.state)),
+            Some(live) if live.state != LiveState::Active => {
+                reasons.push(format!("the broker is {}", live.state))
+            }
             Some(live) if live.disk_full => reasons.push("the disk is full: writes are refused".to_owned()),
             Some(_) => {}
-            None => reasons.push("the broker's registration is not active: its lease is lost or not granted yet".to_owned()),
+            None => reasons.push(
+                "the broker's registration is not active: its lease is lost or not granted yet".to_owned(),
+            ),
         }
         if vitals.is_draining() {
             reasons.push("the broker is stopping".to_owned());

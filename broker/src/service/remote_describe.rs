@@ -1,7 +1,7 @@
 //! The offsets of partitions that other brokers lead: asked of all leaders at once, and left out where none answers.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::{join, join_all};
 
@@ -9,8 +9,8 @@ use super::broker::Service;
 use super::describe::PartitionView;
 use crate::types::{BrokerId, Offset, TopicName};
 use crate::wire::{
-    EpochPartition, EpochTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, OffsetForLeaderEpochRequest,
-    Request, Response,
+    EpochPartition, EpochTopic, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+    OffsetForLeaderEpochRequest, Request, Response,
 };
 
 const LATEST: i64 = -1;
@@ -26,8 +26,8 @@ impl Service {
         topic: &TopicName,
         views: &mut [PartitionView],
         elsewhere: BTreeMap<BrokerId, Vec<usize>>,
+        deadline: Instant,
     ) {
-        let deadline = self.parts.clock.now() + Duration::from_millis(self.parts.options.describe_ms_max);
         let asked = elsewhere.into_iter().map(|(leader, at)| {
             let mine: Vec<&PartitionView> = at.iter().filter_map(|at| views.get(*at)).collect();
             self.ask_offsets(leader, topic, mine, deadline)

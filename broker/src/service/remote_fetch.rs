@@ -12,8 +12,8 @@ use super::offsets::{FoundOffset, OffsetQuery};
 use crate::record::next_batch;
 use crate::types::{Incarnation, LeaderEpoch, Offset, TopicId, TopicPartition};
 use crate::wire::{
-    ErrorCode, FetchPartition, FetchRequest, FetchTopic, FetchedPartition, ListOffsetsPartition, ListOffsetsRequest,
-    ListOffsetsTopic, Request, Response,
+    ErrorCode, FetchPartition, FetchRequest, FetchTopic, FetchedPartition, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsTopic, Request, Response,
 };
 
 /// Kafka's way to say "no fetch session".
@@ -54,7 +54,8 @@ impl Service {
         let from = self.resolve_there(reading, leader, epoch).await?;
         reading.from = FetchFrom::Offset(from);
         let wait = reading.wait_until.saturating_duration_since(self.parts.clock.now());
-        let seat = if wait.is_zero() { None } else { Some(self.seats.sit().map_err(|_| FetchError::Overloaded)?) };
+        let seat =
+            if wait.is_zero() { None } else { Some(self.seats.sit().map_err(|_| FetchError::Overloaded)?) };
         let max_bytes = reading.fetch.max_bytes.min(self.parts.options.fetch_bytes_max);
         let partition = FetchPartition {
             index: reading.fetch.tp.partition.0,
@@ -84,7 +85,9 @@ impl Service {
         let partition = response.topics.pop().and_then(|mut topic| topic.partitions.pop());
         let answered = match partition {
             Some(partition) if partition.index == reading.fetch.tp.partition.0 => partition,
-            _ if !response.error.is_none() => return Err(refusal(&reading.fetch.tp, response.error, from, None)),
+            _ if !response.error.is_none() => {
+                return Err(refusal(&reading.fetch.tp, response.error, from, None));
+            }
             _ => return Err(nonsense(&reading.fetch.tp)),
         };
         self.fetched_there(reading, from, leader, epoch, answered)
@@ -103,7 +106,8 @@ impl Service {
         }
         let batches: Vec<Bytes> = answered.records.into_iter().filter(|chunk| !chunk.is_empty()).collect();
         let next_offset = batches.last().map_or(Ok(from), |last| end_of(last))?;
-        let admitted = self.reads.admit(batches.iter().map(Bytes::len).sum()).map_err(|_| FetchError::Overloaded)?;
+        let admitted =
+            self.reads.admit(batches.iter().map(Bytes::len).sum()).map_err(|_| FetchError::Overloaded)?;
         Ok(Fetched {
             batches,
             from,
@@ -122,7 +126,8 @@ impl Service {
         leader: Incarnation,
         epoch: LeaderEpoch,
     ) -> Result<Offset, FetchError> {
-        let ask = async |query| self.offset_there(&reading.fetch.tp, query, leader, epoch, reading.deadline).await;
+        let ask =
+            async |query| self.offset_there(&reading.fetch.tp, query, leader, epoch, reading.deadline).await;
         Ok(match reading.from {
             FetchFrom::Offset(offset) => offset,
             FetchFrom::Earliest => ask(OffsetQuery::Earliest).await?.offset,
@@ -201,11 +206,15 @@ fn refusal(
         C::OffsetOutOfRange if asked < start => FetchError::BelowStart { asked, start },
         C::OffsetOutOfRange => FetchError::BeyondEnd { asked, end },
         C::NotLeaderOrFollower | C::FencedLeaderEpoch | C::UnknownLeaderEpoch => {
-            let epoch = answered.and_then(|answered| answered.leader).map_or(LeaderEpoch::NONE, |(_, epoch)| epoch);
+            let epoch =
+                answered.and_then(|answered| answered.leader).map_or(LeaderEpoch::NONE, |(_, epoch)| epoch);
             FetchError::NotLeader { leader: None, epoch }
         }
         C::OffsetNotAvailable => FetchError::OffsetNotAvailable,
-        C::UnknownTopicOrPartition | C::UnknownTopicId | C::InconsistentTopicId | C::LeaderNotAvailable
+        C::UnknownTopicOrPartition
+        | C::UnknownTopicId
+        | C::InconsistentTopicId
+        | C::LeaderNotAvailable
         | C::ReplicaNotAvailable => {
             FetchError::NoLeader { tp: tp.clone(), reason: "its leader has not opened it yet".to_owned() }
         }

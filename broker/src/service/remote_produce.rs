@@ -11,7 +11,8 @@ use super::produce::{Job, Produced};
 use crate::replication::{Acks, Written};
 use crate::types::{Incarnation, LeaderEpoch, Offset};
 use crate::wire::{
-    ErrorCode, ProduceDetail, ProducePartition, ProduceRequest, ProduceTopic, ProducedPartition, Request, Response,
+    ErrorCode, ProduceDetail, ProducePartition, ProduceRequest, ProduceTopic, ProducedPartition, Request,
+    Response,
 };
 
 /// The leader is given this much less time than there is, so that its own answer comes before we give up.
@@ -42,7 +43,8 @@ impl Service {
             Ok(Response::Produce(mut response)) => {
                 let partition = response.topics.pop().and_then(|mut topic| topic.partitions.pop());
                 let answered = partition.filter(|partition| partition.index == job.tp.partition.0);
-                let answered = answered.ok_or_else(|| unknown("the leader answered for another partition"))?;
+                let answered =
+                    answered.ok_or_else(|| unknown("the leader answered for another partition"))?;
                 outcome(job, leader, epoch, answered)
             }
             Ok(_) => Err(unknown("the leader answered another request")),
@@ -123,10 +125,14 @@ fn refusal(job: &Job, answered: ProducedPartition) -> ProduceError {
         C::NotEnoughReplicas => ProduceError::NotEnoughReplicas { reason },
         C::RequestTimedOut => ProduceError::TimedOut { base_offset },
         C::NotEnoughReplicasAfterAppend => ProduceError::NotEnoughReplicasAfterAppend { base_offset },
-        C::MessageTooLarge | C::RecordListTooLarge | C::CorruptMessage | C::InvalidRecord | C::InvalidTimestamp
-        | C::UnsupportedCompressionType | C::UnsupportedForMessageFormat | C::InvalidRequest => {
-            ProduceError::Refused { reason }
-        }
+        C::MessageTooLarge
+        | C::RecordListTooLarge
+        | C::CorruptMessage
+        | C::InvalidRecord
+        | C::InvalidTimestamp
+        | C::UnsupportedCompressionType
+        | C::UnsupportedForMessageFormat
+        | C::InvalidRequest => ProduceError::Refused { reason },
         C::OffsetOutOfRange => {
             let actual = detail.map_or(Offset::NONE, |detail| detail.log_end_offset);
             ProduceError::UnexpectedOffset { actual }

@@ -78,7 +78,9 @@ impl Service {
                 Some(partition) if partition.topic_id() == topic.id => Route::Here(partition),
                 _ => Route::Nowhere("its leader, this broker, is still opening it"),
             },
-            Some(leader) if image.is_live(leader) => Route::There { leader, epoch: record.state.leader_epoch },
+            Some(leader) if image.is_live(leader) => {
+                Route::There { leader, epoch: record.state.leader_epoch }
+            }
             Some(_) => Route::Nowhere("its leader is gone and no other is elected yet"),
         }
     }
