@@ -177,13 +177,13 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
 
     fn waiting_for(&self, reading: bool) -> Waiting {
         if self.out.has_remaining() {
-            Waiting::ForTheClientToRead
+            Waiting::ClientToRead
         } else if reading && self.frames.is_midway() {
-            Waiting::ForTheRestOfARequest
+            Waiting::RestOfRequest
         } else if self.pipeline.is_empty() && self.growing.is_none() {
-            Waiting::ForARequest
+            Waiting::Request
         } else {
-            Waiting::ForTheBroker
+            Waiting::Broker
         }
     }
 

@@ -12,20 +12,20 @@ use crate::clock::Clock;
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
-    ForARequest,
-    ForTheRestOfARequest,
-    ForTheClientToRead,
+    Request,
+    RestOfRequest,
+    ClientToRead,
     /// Requests have deadlines of their own.
-    ForTheBroker,
+    Broker,
 }
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ForARequest => "no request came for too long",
-            Self::ForTheRestOfARequest => "the rest of a request did not come in time",
-            Self::ForTheClientToRead => "the client does not read its answers",
-            Self::ForTheBroker => "a request took too long",
+            Self::Request => "no request came for too long",
+            Self::RestOfRequest => "the rest of a request did not come in time",
+            Self::ClientToRead => "the client does not read its answers",
+            Self::Broker => "a request took too long",
         })
     }
 }
@@ -50,7 +50,7 @@ impl Patience {
             idle,
             frame: Duration::from_millis(options.frame_timeout_ms),
             write: Duration::from_millis(options.write_timeout_ms),
-            waiting: Waiting::ForARequest,
+            waiting: Waiting::Request,
             since: now,
             timer: Box::pin(tokio::time::sleep(idle)),
             armed_for: now + idle,
@@ -90,10 +90,10 @@ impl Patience {
 
     fn due(&self) -> Option<Instant> {
         let limit = match self.waiting {
-            Waiting::ForARequest => self.idle,
-            Waiting::ForTheRestOfARequest => self.frame,
-            Waiting::ForTheClientToRead => self.write,
-            Waiting::ForTheBroker => return None,
+            Waiting::Request => self.idle,
+            Waiting::RestOfRequest => self.frame,
+            Waiting::ClientToRead => self.write,
+            Waiting::Broker => return None,
         };
         Some(self.since + limit)
     }

@@ -93,6 +93,9 @@ mod tests {
         assert!(connect("127.0.0.1", port, limit).await.is_ok());
         drop(listener);
         assert!(matches!(connect("127.0.0.1", port, limit).await, Err(ConnectError::Refused { .. })));
-        assert!(matches!(connect("no-such-host.invalid", port, limit).await, Err(ConnectError::Failed { .. })));
+        assert!(matches!(
+            connect("no-such-host.invalid", port, limit).await,
+            Err(ConnectError::Failed { .. })
+        ));
     }
 }

@@ -117,7 +117,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'a, R, W> {
             let may_take = self.out.remaining() < OUT_BYTES_MAX
                 && self.unanswered.len() < self.options.unanswered_requests_max;
             let is_idle = self.unanswered.is_empty() && !self.out.has_remaining();
-            let idle_left = idle_limit.saturating_sub(self.clock.now().saturating_duration_since(self.used_at));
+            let idle_left =
+                idle_limit.saturating_sub(self.clock.now().saturating_duration_since(self.used_at));
             tokio::select! {
                 biased;
                 read = self.frames.fill(&mut self.source) => match read {
@@ -182,7 +183,8 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Conversation<'a, R, W> {
 
     fn look_for_silence(&self, holds_lease: &impl Fn() -> bool) -> Option<Ended> {
         let now = self.clock.now();
-        let overdue = |unanswered: &Unanswered| now > unanswered.deadline && self.heard_at <= unanswered.sent_at;
+        let overdue =
+            |unanswered: &Unanswered| now > unanswered.deadline && self.heard_at <= unanswered.sent_at;
         if self.unanswered.values().any(overdue) {
             return Some(Ended::Silent("the peer answers nothing".to_owned()));
         }

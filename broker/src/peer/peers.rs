@@ -84,7 +84,12 @@ impl LeaderLink for Peers {
 
 #[async_trait]
 impl Forward for Peers {
-    async fn call(&self, to: BrokerId, request: Request, deadline: Instant) -> Result<Response, ForwardError> {
+    async fn call(
+        &self,
+        to: BrokerId,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Response, ForwardError> {
         let lane = if matches!(request, Request::Produce(_)) { Lane::Writes } else { Lane::Reads };
         Ok(self.link(to, lane).call(request, deadline).await?)
     }

@@ -17,8 +17,9 @@ use crate::replication::{LeaderLink, LinkError};
 use crate::service::{Forward, ForwardError};
 use crate::types::{BrokerEpoch, BrokerId};
 use crate::wire::{
-    ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
-    Request, RequestHeader, Response, WireLimits, broker_of_link, decode_request, encode_response,
+    ErrorCode, FetchRequest, FetchResponse, MetadataRequest, MetadataResponse, ProduceRequest,
+    ProduceResponse, Request, RequestHeader, Response, WireLimits, broker_of_link, decode_request,
+    encode_response,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,8 +50,13 @@ impl Cluster {
             release: String::new(),
             epoch: BrokerEpoch(epoch),
         };
-        let live =
-            Live { v: 1, epoch: BrokerEpoch(epoch), state: LiveState::Active, lease: LeaseId(1), disk_full: false };
+        let live = Live {
+            v: 1,
+            epoch: BrokerEpoch(epoch),
+            state: LiveState::Active,
+            lease: LeaseId(1),
+            disk_full: false,
+        };
         self.change(|image| {
             image.brokers.insert(PEER, Arc::new(registration));
             image.live.insert(PEER, Arc::new(live));
@@ -223,9 +229,7 @@ async fn a_peer_that_never_answers_is_connected_to_anew() {
     cluster.register(port, 1);
     let (answer, _silent) = tokio::join!(cluster.metadata(Duration::from_millis(20)), accept(&listener));
     assert!(answer.is_err());
-    let calls = async {
-        while cluster.metadata(Duration::from_millis(500)).await.is_err() {}
-    };
+    let calls = async { while cluster.metadata(Duration::from_millis(500)).await.is_err() {} };
     let serve = async { accept(&listener).await.serve_one().await };
     timeout(PATIENCE, async { tokio::join!(calls, serve) }).await.unwrap();
 }

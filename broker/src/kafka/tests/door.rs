@@ -23,8 +23,8 @@ use crate::net::listen;
 use crate::types::{BrokerId, Offset, TopicId};
 use crate::wire::{
     ErrorCode, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, MetadataRequest,
-    MetadataResponse, ProduceRequest, ProduceResponse, ProduceTopic, ProducedTopic, Request, Response,
-    decode_response, encode_request, link_client_id,
+    MetadataResponse, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedTopic,
+    Request, Response, decode_response, encode_request, link_client_id,
 };
 
 /// Answers Produce when told to, Fetch with many bytes or never, Metadata at once with what it was asked.
@@ -342,4 +342,64 @@ async fn stopping_finishes_what_is_under_way_but_no_waiting_read() {
     assert_eq!(producer.answered().await, Some(id));
     assert_eq!(producer.frame().await, None);
     timeout(PATIENCE, running.door).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn requests_beyond_the_memory_budget_take_turns_and_all_finish() {
+    let stand_in = StandIn::default();
+    stand_in.release("big");
+    let options = KafkaOptions { produce_bytes_in_flight_max: 100_000, ..KafkaOptions::default() };
+    let running = open(stand_in, options);
+    let partition =
+        ProducePartition { index: 0, records: Some(vec![7; 1 << 20].into()), expected_offset: None };
+    let topic = ProduceTopic { name: "big".to_owned(), partitions: vec![partition] };
+    let request = ProduceRequest { transactional: false, acks: -1, timeout_ms: 1_000, topics: vec![topic] };
+    let frame = encode_request(1, "test", Request::Produce(request)).unwrap().concat();
+    let (half, rest) = frame.split_at(frame.len() / 3);
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = running.client().await;
+        client.stream.write_all(half).await.unwrap();
+        clients.push(client);
+    }
+    let finish = clients.iter_mut().map(|client| async {
+        client.stream.write_all(rest).await.unwrap();
+        assert_eq!(client.answered().await, Some(1));
+    });
+    futures_util::future::join_all(finish).await;
+}
+
+#[tokio::test]
+async fn noise_is_closed_and_forgotten() {
+    let running = open(StandIn::default(), KafkaOptions { frame_timeout_ms: 100, ..KafkaOptions::default() });
+    let mut good = running.client().await;
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut noise = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    for round in 0..100_u8 {
+        let mut bytes: Vec<u8> = (0..8).flat_map(|_| noise()).collect();
+        if round % 2 == 0 {
+            // A believable length and key, and noise behind them.
+            bytes[..8].copy_from_slice(&[
+                0,
+                0,
+                0,
+                60,
+                0,
+                [0, 1, 2, 3, 18, 23][usize::from(round) % 6],
+                0,
+                round % 13,
+            ]);
+        }
+        let mut bad = running.client().await;
+        bad.stream.write_all(&bytes).await.unwrap();
+        bad.stream.shutdown().await.unwrap();
+        while bad.frame().await.is_some() {}
+    }
+    assert!(is_served(&mut good).await);
+    until(|| running.counts.open.get() == 1).await;
 }
