@@ -99,7 +99,7 @@ pub(super) struct Connection<H, R, W> {
 impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W> {
     /// A connection over a socket's halves; with `links_only` it must turn out to be a link from another broker.
     pub(super) fn new(shared: Arc<Shared<H>>, source: R, sink: W, links_only: bool) -> Self {
-        let patience = Patience::new(&shared.options, shared.clock.clone());
+        let patience = Patience::new(&shared.options, links_only, shared.clock.clone());
         Self {
             frames: FrameReader::new(shared.options.frame_bytes_max),
             claim: Claim::default(),
@@ -277,6 +277,7 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
         self.caller.link = header.client_id.as_deref().and_then(broker_of_link);
         if self.caller.link.is_some() {
             self.pipeline.let_answers_overtake();
+            self.patience.relax(&self.shared.options);
         } else if self.links_only {
             return Err(End::NoPlace);
         }

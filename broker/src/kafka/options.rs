@@ -25,6 +25,8 @@ pub struct KafkaOptions {
     pub frame_timeout_ms: u64,
     /// How long a connection may be silent, as Kafka's `connections.max.idle.ms`.
     pub idle_timeout_ms: u64,
+    /// How long a connection beyond `connections_max` may take to show that it is a link.
+    pub link_greeting_timeout_ms: u64,
     /// How long a client may leave an answer lying without taking a byte of it.
     pub write_timeout_ms: u64,
     /// Whether asking for a topic that does not exist creates it, as Kafka's `auto.create.topics.enable`.
@@ -49,6 +51,7 @@ impl Default for KafkaOptions {
             answer_bytes_queued_max: 1 << 20,
             frame_timeout_ms: 30_000,
             idle_timeout_ms: 600_000,
+            link_greeting_timeout_ms: 2_000,
             write_timeout_ms: 30_000,
             auto_create_topics: true,
             auto_creations_max: 8,

@@ -43,12 +43,18 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(options: &KafkaOptions, clock: Clock) -> Self {
+    /// With a connection that must still show, in a `hurry`, that it may be here at all.
+    pub(super) fn new(options: &KafkaOptions, hurry: bool, clock: Clock) -> Self {
         let now = clock.now();
-        let idle = Duration::from_millis(options.idle_timeout_ms);
+        let (idle, frame) = if hurry {
+            let greeting = Duration::from_millis(options.link_greeting_timeout_ms);
+            (greeting, greeting)
+        } else {
+            limits(options)
+        };
         Self {
             idle,
-            frame: Duration::from_millis(options.frame_timeout_ms),
+            frame,
             write: Duration::from_millis(options.write_timeout_ms),
             waiting: Waiting::Request,
             since: now,
@@ -56,6 +62,11 @@ impl Patience {
             armed_for: now + idle,
             clock,
         }
+    }
+
+    /// It has shown that it may be here.
+    pub(super) fn relax(&mut self, options: &KafkaOptions) {
+        (self.idle, self.frame) = limits(options);
     }
 
     /// Says what the connection waits for now; the time runs from the first call that says so.
@@ -103,4 +114,9 @@ impl Patience {
         self.timer.as_mut().reset(tokio::time::Instant::now() + left);
         self.armed_for = due;
     }
+}
+
+/// How long a connection may be silent, and how long a request may take to arrive.
+fn limits(options: &KafkaOptions) -> (Duration, Duration) {
+    (Duration::from_millis(options.idle_timeout_ms), Duration::from_millis(options.frame_timeout_ms))
 }

@@ -61,9 +61,10 @@ struct Floor {
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
+pub async fn run(mut config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
     let (http, kafka) = startup::bind(&config.broker).await?;
     let open_files = limits::raise_open_files();
+    limits::leave_files_free(&mut config, open_files.unwrap_or(u64::MAX));
     let clock = Clock::system();
     let metrics = Arc::new(Metrics::new());
     let store = coordinator.open(&config).await?;

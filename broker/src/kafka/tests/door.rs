@@ -313,6 +313,24 @@ async fn clients_without_number_leave_a_place_for_links() {
 }
 
 #[tokio::test]
+async fn a_place_for_links_is_not_kept_for_who_does_not_say_that_it_is_one() {
+    let options = KafkaOptions {
+        connections_max: 0,
+        link_connections_max: 1,
+        link_greeting_timeout_ms: 20,
+        ..KafkaOptions::default()
+    };
+    let running = open(StandIn::default(), options);
+    for greeting in [&[][..], &[0, 0]] {
+        let mut silent = running.client().await;
+        silent.stream.write_all(greeting).await.unwrap();
+        assert_eq!(silent.frame().await, None);
+        until(|| running.counts.open.get() == 0).await;
+    }
+    assert!(is_served(&mut running.link_from(2).await).await);
+}
+
+#[tokio::test]
 async fn a_client_that_reads_nothing_is_let_go() {
     let options = KafkaOptions { write_timeout_ms: 50, ..KafkaOptions::default() };
     let stand_in = StandIn { fetch_bytes: 32 << 20, ..StandIn::default() };
