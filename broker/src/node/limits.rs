@@ -18,7 +18,7 @@ pub(super) fn raise_open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Caps the connections at both doors so that together they use at most half of the `open_files`: however many clients
+/// Caps the connections at both doors so that together they use at most three quarters of the `open_files`: however many clients
 /// come, logs can be opened and other brokers called.
 pub(super) fn leave_files_free(config: &mut Config, open_files: u64) {
     let kafka = &mut config.kafka;
@@ -39,7 +39,7 @@ pub(super) fn leave_files_free(config: &mut Config, open_files: u64) {
 }
 
 fn fit<const N: usize>(wanted: [usize; N], open_files: u64) -> [usize; N] {
-    let room = usize::try_from(open_files / 2).unwrap_or(usize::MAX);
+    let room = usize::try_from(open_files / 4 * 3).unwrap_or(usize::MAX);
     let sum = wanted.iter().fold(0_usize, |sum, one| sum.saturating_add(*one));
     if sum <= room { wanted } else { wanted.map(|one| (one.saturating_mul(room) / sum).max(1)) }
 }
@@ -49,9 +49,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_half_of_the_open_files() {
+    fn connections_leave_some_of_the_open_files() {
         assert_eq!(fit([10_000, 2_000], 1 << 20), [10_000, 2_000]);
-        assert_eq!(fit([10_000, 2_000], 1_200), [500, 100]);
+        assert_eq!(fit([10_000, 2_000], 800), [500, 100]);
         assert_eq!(fit([10_000, 0], 1), [1, 1]);
     }
 }
