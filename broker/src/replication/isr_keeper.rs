@@ -41,6 +41,11 @@ impl IsrQueue {
         self.bell.notify_one();
     }
 
+    /// Forgets everyone: nobody will look any more.
+    pub(super) fn clear(&self) {
+        drop(self.take());
+    }
+
     fn take(&self) -> Vec<Arc<Partition>> {
         std::mem::take(&mut self.waiting.lock())
     }

@@ -273,9 +273,13 @@ impl Inner {
         }
     }
 
-    /// Takes the log out for good.
+    /// Takes the log out for good. Who led leads no more: what it proposed is pursued no further.
     pub(super) fn close(&mut self) -> Option<Log> {
         self.closed = true;
+        let (epoch, known_hw) = (self.record.state.leader_epoch, self.high_watermark());
+        if let Some(view) = self.view() {
+            self.role = Role::Follower(FollowerState::new(None, epoch, known_hw, view));
+        }
         self.log.take()
     }
 

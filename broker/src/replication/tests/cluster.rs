@@ -233,7 +233,7 @@ impl Store {
 /// Quick settings for tests.
 pub(super) fn quick() -> ReplicationOptions {
     ReplicationOptions {
-        replica_lag_ms_max: 600,
+        replica_lag_ms_max: 1_200,
         fetch_wait_ms: 100,
         fetch_timeout_ms: 300,
         fetch_backoff_ms_max: 100,

@@ -112,6 +112,7 @@ async fn a_record_of_another_reign_in_the_else_branch_ends_this_one() {
     assert_eq!(cluster.partition(1).status().leader_epoch, LeaderEpoch(2));
     cluster.heal();
     cluster.tell_all().await;
+    eventually("broker 2 is not alone", || cluster.partition(2).record().state.isr.len() >= 2).await;
     cluster.append(2, "c", Acks::All).await.unwrap();
     cluster.all_hold(&[1, 2, 3], &["a", "b", "c"]).await;
 }
