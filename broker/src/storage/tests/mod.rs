@@ -6,6 +6,7 @@ mod failing;
 mod formats;
 mod model;
 mod opening;
+mod regressions;
 mod trimming;
 
 use std::path::{Path, PathBuf};
