@@ -1,6 +1,6 @@
 //! HTTP/1.1 with as little work as a client can do: requests are built once, answers are scanned for three things.
 //!
-//! *Invariant:* any answer but the expected status is an error, so that no figure counts refusals.
+//! *Invariant:* any answer but 200, 202 and 204 (the end of a log) is an error, so that no figure counts refusals.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -39,7 +39,10 @@ pub(crate) fn head(bytes: &[u8]) -> Result<Option<Head>> {
             next_offset = value.trim().parse().ok();
         }
     }
-    if !matches!(status.as_bytes().get(9..12), Some(b"200" | b"202")) {
+    let status_code = status.as_bytes().get(9..12);
+    if status_code == Some(b"204") {
+        body_bytes = Some(0);
+    } else if !matches!(status_code, Some(b"200" | b"202")) {
         bail!("{status}: {}", String::from_utf8_lossy(&bytes[end..]));
     }
     let body_bytes = body_bytes.with_context(|| format!("an answer without a length: {text}"))?;
@@ -108,6 +111,8 @@ mod tests {
         assert_eq!(head(&answer[..40]).unwrap(), None);
         let expected = Head { bytes: answer.len() - 5, body_bytes: 5, next_offset: Some(12) };
         assert_eq!(head(answer).unwrap(), Some(expected));
+        let nothing = head(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        assert_eq!(nothing.map(|head| head.body_bytes), Some(0));
         assert!(head(b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").is_err());
     }
 }
