@@ -196,11 +196,17 @@ mod tests {
         let metrics = Metrics::new();
         metrics.produce_requests.inc();
         metrics.produce_latency.observe(0.002);
-        let page = metrics
-            .render(&[PartitionFigures { topic: "orders".to_owned(), log_end: 7, ..PartitionFigures::default() }]);
+        let page = metrics.render(&[PartitionFigures {
+            topic: "orders".to_owned(),
+            log_end: 7,
+            ..PartitionFigures::default()
+        }]);
         assert!(page.contains("tidemark_produce_requests_total 1"), "{page}");
         assert!(page.contains("tidemark_produce_latency_seconds_count 1"), "{page}");
-        assert!(page.contains("tidemark_partition_log_end_offset{topic=\"orders\",partition=\"0\"} 7"), "{page}");
+        assert!(
+            page.contains("tidemark_partition_log_end_offset{topic=\"orders\",partition=\"0\"} 7"),
+            "{page}"
+        );
         assert_eq!(page.matches("# EOF").count(), 1);
     }
 }

@@ -3,6 +3,12 @@
 //! `scenarios/*.txt` are named after the rule of DESIGN 4 that they hold: each fails when its rule is taken out of the
 //! code. The language is described in `scenarios/script.rs`. Random stories, from seeds, are in `scenarios/chaos.rs`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::unit_arg,
+    reason = "a test may stop where it stands, and a script is terse"
+)]
+
 #[path = "scenarios/chaos.rs"]
 mod chaos;
 #[path = "scenarios/log.rs"]

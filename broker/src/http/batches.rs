@@ -40,9 +40,7 @@ impl Batches {
         body: &[u8],
         place: &impl Fn(&Envelope<'_>) -> Result<PartitionIndex, Problem>,
     ) -> Result<(), Problem> {
-        let mut number = 0_usize;
-        for line in body.split(|byte| *byte == b'\n') {
-            number += 1;
+        for (before, line) in body.split(|byte| *byte == b'\n').enumerate() {
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
@@ -50,7 +48,7 @@ impl Batches {
                 let text = std::str::from_utf8(line).map_err(|_| Problem::bad_request("it is not UTF-8"))?;
                 self.read_one(text, place)
             };
-            read(line).map_err(|problem| problem.at(&format!("line {number}")))?;
+            read(line).map_err(|problem| problem.at(&format!("line {}", before + 1)))?;
         }
         if self.records == 0 {
             return Err(Problem::bad_request("the body is empty: send one JSON object a line"));

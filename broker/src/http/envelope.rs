@@ -14,6 +14,9 @@ use serde_json::value::RawValue;
 use super::query::shown;
 use crate::record::{BatchBuilder, HeaderRef};
 
+/// A header's name and its value, as sent where that needs no decoding.
+pub(super) type SentHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
+
 /// One record as it was sent.
 #[derive(Debug)]
 pub(super) struct Envelope<'a> {
@@ -22,7 +25,7 @@ pub(super) struct Envelope<'a> {
     /// Its value.
     pub(super) value: Option<Cow<'a, [u8]>>,
     /// Its headers.
-    pub(super) headers: Vec<(Cow<'a, str>, Option<Cow<'a, [u8]>>)>,
+    pub(super) headers: Vec<SentHeader<'a>>,
     /// Its time, if given.
     pub(super) timestamp_ms: Option<i64>,
     /// Its partition, if given.
@@ -178,7 +181,7 @@ fn raw_bytes(raw: &str) -> Cow<'_, [u8]> {
 }
 
 fn push_header<'a>(
-    headers: &mut Vec<(Cow<'a, str>, Option<Cow<'a, [u8]>>)>,
+    headers: &mut Vec<SentHeader<'a>>,
     name: Cow<'a, str>,
     value: &'a RawValue,
     base64: bool,

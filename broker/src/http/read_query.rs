@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_together_is_refused() {
-        let raw = (ACCEPT, "application/vnd.tidemark.batch");
+        let raw = || [(ACCEPT, "application/vnd.tidemark.batch")];
         for (query, headers) in [
             ("offset=1&tail=2", &[][..]),
             ("offset=-1", &[]),
@@ -235,8 +235,8 @@ mod tests {
             ("follow=true", &[]),
             ("isolation=dirty", &[]),
             ("max_record=1", &[]),
-            ("max_records=5", &[raw.clone()]),
-            ("until_offset=5", &[raw]),
+            ("max_records=5", &raw()),
+            ("until_offset=5", &raw()),
         ] {
             assert_eq!(parse(query, headers).unwrap_err().status(), 400, "{query}");
         }

@@ -44,7 +44,7 @@ struct Progress {
 }
 
 impl Duties {
-    /// Applies the image as it stands, once; for the start, before the broker calls itself active.
+    /// Follows the image until `stop`; `first_done` tells when it was applied for the first time.
     pub(super) async fn run(mut self, first_done: watch::Sender<bool>, stop: CancellationToken) {
         let mut progress = Progress::default();
         let mut sweep = tokio::time::interval(SWEEP);
@@ -67,7 +67,11 @@ impl Duties {
         self.replicas.set_live(active_lives(image));
         let news: Vec<_> = image
             .partitions()
-            .filter(|(_, _, record)| record.state.has_replica(self.me.broker))
+            .filter(|(tp, topic, record)| {
+                // A replica that was taken away from here must hear of it, too: it may believe that it leads.
+                let is_here = || self.replicas.get(tp).is_some_and(|here| here.topic_id() == topic.id);
+                record.state.has_replica(self.me.broker) || is_here()
+            })
             .filter_map(|(tp, topic, record)| {
                 let told = (record.partition_epoch, topic.settings);
                 let key = (tp, topic.id);

@@ -46,6 +46,18 @@ struct Base {
     stop: CancellationToken,
 }
 
+impl Base {
+    fn commands(&self) -> Arc<Commands> {
+        Arc::new(Commands::new(
+            Arc::clone(&self.store),
+            self.keyspace.clone(),
+            self.clock.clone(),
+            self.watcher.images(),
+            self.config.commands.clone(),
+        ))
+    }
+}
+
 /// The replicas, and the channels that come out of them.
 struct Floor {
     data_dir: Arc<DataDir>,
@@ -137,13 +149,7 @@ async fn serve(
     let me = membership.incarnation();
     let images = base.watcher.images();
     floor.replicas.start(me);
-    let commands = Arc::new(Commands::new(
-        Arc::clone(&base.store),
-        base.keyspace.clone(),
-        base.clock.clone(),
-        images.clone(),
-        base.config.commands.clone(),
-    ));
+    let commands = base.commands();
     floor.isr.connect(Arc::clone(&commands));
     let vitals = Arc::new(Vitals::default());
     let service = Service::new(ServiceParts {
@@ -199,10 +205,20 @@ async fn serve(
     let _ = tokio::join!(http_door, kafka_door);
     base.stop.cancel();
     drop(suspects);
-    floor.replicas.shutdown().await?;
-    let dir = Arc::clone(&floor.data_dir);
+    close_and_leave(&floor.replicas, floor.data_dir, &membership, reason).await
+}
+
+/// The last steps, in order: flush and close every log, say that they are whole, give the lease back.
+async fn close_and_leave(
+    replicas: &Arc<Replicas>,
+    data_dir: Arc<DataDir>,
+    membership: &Arc<Membership>,
+    reason: Reason,
+) -> Result<(), NodeError> {
+    let me = membership.incarnation();
+    replicas.shutdown().await?;
     if reason == Reason::Asked {
-        let marked = tokio::task::spawn_blocking(move || dir.mark_clean(me.epoch));
+        let marked = tokio::task::spawn_blocking(move || data_dir.mark_clean(me.epoch));
         marked.await.expect("marking a directory does not panic")?;
     }
     membership.leave().await;

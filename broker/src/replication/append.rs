@@ -104,7 +104,10 @@ impl Partition {
         let Some(wait) = wait else {
             return Ok(appended);
         };
-        let ended = tokio::time::timeout_at(deadline.into(), wait.slot.ended()).await.ok().or_else(|| wait.slot.peek());
+        let ended = tokio::time::timeout_at(deadline.into(), wait.slot.ended())
+            .await
+            .ok()
+            .or_else(|| wait.slot.peek());
         let base_offset = appended.base_offset;
         match ended {
             Some(Ended::Reached) => Ok(appended),
@@ -118,9 +121,12 @@ impl Partition {
     fn append_now(self: &Arc<Self>, append: Append) -> Result<(Appended, Option<Wait>), AppendError> {
         let place = match append.acks {
             Acks::None => None,
-            Acks::Leader | Acks::All => Some(self.shared.waits.enter().ok_or(AppendError::Overloaded {
-                waiters_max: self.shared.waits.max(),
-            })?),
+            Acks::Leader | Acks::All => Some(
+                self.shared
+                    .waits
+                    .enter()
+                    .ok_or(AppendError::Overloaded { waiters_max: self.shared.waits.max() })?,
+            ),
         };
         let (now, now_ms) = (self.shared.clock.now(), self.shared.clock.unix_ms());
         let acks = append.acks;
@@ -141,7 +147,8 @@ impl Partition {
         if inner.flush_mode().counts_durable_only() {
             inner.want_flush(&mut effects);
         }
-        let wait = place.and_then(|place| inner.wait_for(acks, appended.end_offset).map(|wait| (wait, place)));
+        let wait =
+            place.and_then(|place| inner.wait_for(acks, appended.end_offset).map(|wait| (wait, place)));
         drop(inner);
         self.carry_out(effects);
         let wait = wait.map(|((list, slot), place)| Wait {
@@ -197,18 +204,23 @@ impl Partition {
 
     fn may_append(&self, state: &LeaderState, acks: Acks, now: Instant) -> Result<(), AppendError> {
         let has_lease = self.shared.session.holds(now);
-        state.may_append(acks == Acks::All, has_lease, now, &self.shared.limits).map_err(|refusal| match refusal {
-            AppendRefusal::Deposed { by } => AppendError::NotLeader { leader: None, epoch: by },
-            AppendRefusal::NotEnoughReplicas { isr, min_isr } => AppendError::NotEnoughReplicas { isr, min_isr },
-            AppendRefusal::FollowersQuiet { quiet } => {
-                AppendError::FollowersQuiet { quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX) }
+        state.may_append(acks == Acks::All, has_lease, now, &self.shared.limits).map_err(|refusal| {
+            match refusal {
+                AppendRefusal::Deposed { by } => AppendError::NotLeader { leader: None, epoch: by },
+                AppendRefusal::NotEnoughReplicas { isr, min_isr } => {
+                    AppendError::NotEnoughReplicas { isr, min_isr }
+                }
+                AppendRefusal::FollowersQuiet { quiet } => AppendError::FollowersQuiet {
+                    quiet_ms: u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX),
+                },
             }
         })
     }
 
     fn flush_failure(&self, base_offset: Offset) -> AppendError {
         let inner = self.lock();
-        let reason = inner.log.as_ref().and_then(|log| log.poisoned()).unwrap_or("the disk failed").to_owned();
+        let reason =
+            inner.log.as_ref().and_then(|log| log.poisoned()).unwrap_or("the disk failed").to_owned();
         AppendError::FlushFailed { base_offset, reason }
     }
 

@@ -90,7 +90,9 @@ impl Partition {
         let epoch = record.state.leader_epoch;
         let duty = duty_of(me, &record.state);
         match (&mut inner.role, duty) {
-            (Role::Leader(leader), Duty::Lead) if leader.epoch() == epoch => leader.adopt(record.clone(), now),
+            (Role::Leader(leader), Duty::Lead) if leader.epoch() == epoch => {
+                leader.adopt(record.clone(), now)
+            }
             (_, Duty::Lead) => {
                 inner.lead(me, record, now);
                 tracing::info!(partition = %self.tp(), %epoch, "leads");

@@ -111,7 +111,9 @@ pub enum AppendError {
         base_offset: Offset,
     },
     /// The deadline passed while too few replicas were in sync.
-    #[error("the records are appended at {base_offset}, but only {isr} of {min_isr} required replicas are in sync")]
+    #[error(
+        "the records are appended at {base_offset}, but only {isr} of {min_isr} required replicas are in sync"
+    )]
     NotEnoughReplicasAfterAppend {
         /// Where they are, if they stay.
         base_offset: Offset,

@@ -127,7 +127,8 @@ struct Pull {
 
 impl Pull {
     async fn run(mut self) {
-        let timeout = Duration::from_millis(self.shared.options.fetch_wait_ms + self.shared.options.fetch_timeout_ms);
+        let timeout =
+            Duration::from_millis(self.shared.options.fetch_wait_ms + self.shared.options.fetch_timeout_ms);
         loop {
             self.look_at_assignment();
             self.flush_first().await;
@@ -160,7 +161,8 @@ impl Pull {
 
     fn look_at_assignment(&mut self) {
         let assignment = self.assignment.lock();
-        let Some(puller) = assignment.by_leader.get(&self.leader).filter(|puller| puller.version != self.seen)
+        let Some(puller) =
+            assignment.by_leader.get(&self.leader).filter(|puller| puller.version != self.seen)
         else {
             return;
         };
@@ -168,8 +170,11 @@ impl Pull {
         let mut before = std::mem::take(&mut self.pulled);
         for (key, partition) in &puller.partitions {
             let known = before.remove(key).filter(|known| Arc::ptr_eq(&known.partition, partition));
-            let pulled =
-                known.unwrap_or_else(|| Pulled { partition: Arc::clone(partition), failures: 0, not_before: None });
+            let pulled = known.unwrap_or_else(|| Pulled {
+                partition: Arc::clone(partition),
+                failures: 0,
+                not_before: None,
+            });
             self.pulled.insert(*key, pulled);
         }
     }
@@ -188,12 +193,14 @@ impl Pull {
     /// What to ask now, and when the first of those that pause is due.
     fn next_round(&mut self) -> (Round, Option<Instant>) {
         let now = self.shared.clock.now();
-        let retry_at = self.pulled.values().filter_map(|pulled| pulled.not_before).filter(|due| *due > now).min();
+        let retry_at =
+            self.pulled.values().filter_map(|pulled| pulled.not_before).filter(|due| *due > now).min();
         let mut round = Round::default();
         // Who stands behind may go empty when the answer is full, so everyone stands first in turn.
         self.rounds = self.rounds.wrapping_add(1);
         let first = self.rounds % self.pulled.len().max(1);
-        let (front, back): (Vec<_>, Vec<_>) = self.pulled.iter().enumerate().partition(|(place, _)| *place < first);
+        let (front, back): (Vec<_>, Vec<_>) =
+            self.pulled.iter().enumerate().partition(|(place, _)| *place < first);
         for (_, (key, pulled)) in back.into_iter().chain(front) {
             if pulled.is_due(now)
                 && let Some((NextFetch::Fetch(asked), start)) = pulled.partition.next_fetch()

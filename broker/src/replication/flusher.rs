@@ -199,7 +199,8 @@ impl Partition {
 
     fn begin_flush(&self) -> Option<FlushJob> {
         let mut inner = self.lock();
-        let job = inner.log.as_ref().filter(|log| log.poisoned().is_none()).map(crate::storage::Log::flush_job);
+        let job =
+            inner.log.as_ref().filter(|log| log.poisoned().is_none()).map(crate::storage::Log::flush_job);
         inner.flush = if job.is_some() { FlushStage::Running } else { FlushStage::Idle };
         job
     }

@@ -124,7 +124,9 @@ impl FollowerState {
         match answer.error {
             ErrorCode::None => {}
             ErrorCode::OffsetOutOfRange => return self.judge_out_of_range(answer, log),
-            ErrorCode::FencedLeaderEpoch | ErrorCode::StaleBrokerEpoch => return Step::Retry { refresh: true },
+            ErrorCode::FencedLeaderEpoch | ErrorCode::StaleBrokerEpoch => {
+                return Step::Retry { refresh: true };
+            }
             // The leader has not heard of its election yet, or no longer leads: the record will say.
             ErrorCode::UnknownLeaderEpoch | ErrorCode::NotLeaderOrFollower => {
                 let refresh = answer.leader.is_some_and(|(_, epoch)| epoch > self.epoch);
@@ -254,8 +256,14 @@ mod tests {
         let (state, asked) = follower(view);
         let diverging =
             FetchedPartition { diverging: Some((LeaderEpoch(3), Offset(8))), ..answer(ErrorCode::None) };
-        assert_eq!(state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(5))), Step::Cut(Offset(5)));
-        assert_eq!(state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(9))), Step::Cut(Offset(8)));
+        assert_eq!(
+            state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(5))),
+            Step::Cut(Offset(5))
+        );
+        assert_eq!(
+            state.judge(asked, &diverging, view, |_| (LeaderEpoch(3), Offset(9))),
+            Step::Cut(Offset(8))
+        );
         assert_eq!(state.high_watermark(), Offset(4));
     }
 

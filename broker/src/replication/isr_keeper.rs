@@ -49,7 +49,6 @@ impl IsrQueue {
     fn take(&self) -> Vec<Arc<Partition>> {
         std::mem::take(&mut self.waiting.lock())
     }
-
 }
 
 /// The task and what it needs.
@@ -95,7 +94,12 @@ impl IsrKeeper {
     }
 
     /// Sends a proposal until its outcome is certain.
-    async fn pursue(self: Arc<Self>, partition: Arc<Partition>, first: IsrProposal, _permit: OwnedSemaphorePermit) {
+    async fn pursue(
+        self: Arc<Self>,
+        partition: Arc<Partition>,
+        first: IsrProposal,
+        _permit: OwnedSemaphorePermit,
+    ) {
         let max = Duration::from_millis(self.shared.options.isr_backoff_ms_max);
         let mut proposal = first;
         let mut failures = 0;

@@ -260,7 +260,9 @@ impl LeaderState {
             return Err(FetchRefusal::NotAReplica);
         }
         match self.follower_mut(from.broker) {
-            Some(known) if known.incarnation.epoch > from.epoch => return Err(FetchRefusal::StaleIncarnation),
+            Some(known) if known.incarnation.epoch > from.epoch => {
+                return Err(FetchRefusal::StaleIncarnation);
+            }
             Some(known) if known.incarnation == from => {}
             // A life not heard of before holds nothing until it says so itself.
             Some(known) => *known = Progress::new(from, now),
@@ -310,7 +312,9 @@ impl LeaderState {
                 let isr = u32::try_from(state.isr.len()).unwrap_or(u32::MAX);
                 return Err(AppendRefusal::NotEnoughReplicas { isr, min_isr: state.min_isr });
             }
-            return self.stuck_member(now, limits).map_or(Ok(()), |quiet| Err(AppendRefusal::FollowersQuiet { quiet }));
+            return self
+                .stuck_member(now, limits)
+                .map_or(Ok(()), |quiet| Err(AppendRefusal::FollowersQuiet { quiet }));
         }
         if has_lease || state.isr.len() <= 1 {
             return Ok(());
@@ -328,7 +332,8 @@ impl LeaderState {
             return None;
         }
         let silent = self.counted().filter(|member| *member != self.me).map(|member| {
-            self.progress(member).map_or(now.saturating_duration_since(self.since), |known| known.silence(now))
+            self.progress(member)
+                .map_or(now.saturating_duration_since(self.since), |known| known.silence(now))
         });
         silent.max().filter(|quiet| *quiet > limits.lag_max)
     }
@@ -405,7 +410,11 @@ impl LeaderState {
         // Below the start of the reign nothing is counted: what an earlier leader left there is committed together with
         // this epoch's start, or not at all.
         if held_by_all >= self.epoch_start && held_by_all > self.high_watermark {
-            assert!(held_by_all <= self.log_end, "committed {held_by_all} of a log that ends at {}", self.log_end);
+            assert!(
+                held_by_all <= self.log_end,
+                "committed {held_by_all} of a log that ends at {}",
+                self.log_end
+            );
             self.high_watermark = held_by_all;
         }
     }

@@ -196,7 +196,9 @@ impl Partition {
             let _turn = turn;
             partition.close_now()
         });
-        work.await.unwrap_or_else(|error| Err(StorageError::Poisoned { reason: format!("closing it failed: {error}") }))
+        work.await.unwrap_or_else(|error| {
+            Err(StorageError::Poisoned { reason: format!("closing it failed: {error}") })
+        })
     }
 
     fn close_now(self: &Arc<Self>) -> Result<(), StorageError> {
@@ -234,4 +236,3 @@ fn unseen(topic_id: TopicId) -> PartitionRecord {
     };
     PartitionRecord { state, partition_epoch: PartitionEpoch(0) }
 }
-

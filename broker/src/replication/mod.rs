@@ -47,8 +47,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use duty::{Duty, duty_of, is_set_back};
 pub use append::{Acks, Append, Appended};
+pub use duty::{Duty, duty_of, is_set_back};
 pub use error::{AppendError, ReadError, ReplicationError, Written};
 pub use follower::{Asked, FollowerState, LogView, NextFetch, Step, cut_point, diverging};
 pub use isr::{Liveness, counted, with_isr, with_joiner, without};

@@ -4,9 +4,7 @@
 
 use async_trait::async_trait;
 
-use crate::types::{
-    BrokerId, Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicPartition,
-};
+use crate::types::{BrokerId, Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicPartition};
 use crate::wire;
 
 /// The way to the leaders of the partitions that this broker follows.

@@ -155,7 +155,9 @@ impl Partition {
         let bell = wake.bell();
         let mut inner = self.lock();
         let ready = match (&inner.role, &inner.log, at) {
-            (Role::Leader(leader), Some(_), WakeAt::HighWatermark(offset)) => leader.high_watermark() > offset,
+            (Role::Leader(leader), Some(_), WakeAt::HighWatermark(offset)) => {
+                leader.high_watermark() > offset
+            }
             (Role::Leader(_), Some(log), WakeAt::LogEnd(offset)) => log.end_offset() > offset,
             _ => true,
         };
@@ -254,7 +256,10 @@ impl Inner {
 
     /// Asks for a flush unless nothing needs one.
     pub(super) fn want_flush(&mut self, effects: &mut Effects) {
-        let needs = self.log.as_ref().is_some_and(|log| log.durable_end() < log.end_offset() && log.poisoned().is_none());
+        let needs = self
+            .log
+            .as_ref()
+            .is_some_and(|log| log.durable_end() < log.end_offset() && log.poisoned().is_none());
         if needs && self.flush.want() {
             effects.flush = true;
         }

@@ -82,7 +82,11 @@ mod tests {
         follower.note_fetch(Offset(0), Offset(10), at(1_000));
         assert_eq!(follower.lag(Offset(10), at(1_000)), Duration::from_secs(1), "it holds nothing yet");
         follower.note_fetch(Offset(10), Offset(20), at(2_000));
-        assert_eq!(follower.lag(Offset(20), at(2_000)), Duration::from_secs(1), "it has what there was at 1000");
+        assert_eq!(
+            follower.lag(Offset(20), at(2_000)),
+            Duration::from_secs(1),
+            "it has what there was at 1000"
+        );
         follower.note_fetch(Offset(15), Offset(30), at(9_000));
         assert_eq!(follower.lag(Offset(30), at(9_000)), Duration::from_secs(8), "it falls behind");
         follower.note_fetch(Offset(30), Offset(30), at(9_500));

@@ -214,7 +214,14 @@ impl Partition {
         match slice {
             Ok(slice) => {
                 let slice = Some(slice);
-                ReplicaRead { error: ErrorCode::None, diverging: None, slice, high_watermark, log_start, leader: None }
+                ReplicaRead {
+                    error: ErrorCode::None,
+                    diverging: None,
+                    slice,
+                    high_watermark,
+                    log_start,
+                    leader: None,
+                }
             }
             Err(error) => {
                 tracing::error!(partition = %self.tp(), %from, %offset, %error, "a follower cannot be served");
@@ -275,7 +282,9 @@ impl Partition {
         let partition = Arc::clone(self);
         match tokio::task::spawn_blocking(move || work(&partition)).await {
             Ok(result) => result,
-            Err(error) => Err(StorageError::Poisoned { reason: format!("the work on it failed: {error}") }.into()),
+            Err(error) => {
+                Err(StorageError::Poisoned { reason: format!("the work on it failed: {error}") }.into())
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What all replicas of this broker share. No registry: it does not know the replicas.
 
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::types::{
-    BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionEpoch, PartitionIndex, PartitionRecord,
-    PartitionState, TopicId, TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionIndex, PartitionState, TopicId,
+    TopicName, TopicPartition,
 };
 
 /// Broker `id` in the life that all tests begin with.
@@ -30,11 +30,6 @@ pub(crate) fn state(isr: &[i32], min_isr: u32) -> PartitionState {
         min_isr,
         flush: FlushMode::Ack,
     }
-}
-
-/// The same as version `version`.
-pub(crate) fn record(isr: &[i32], min_isr: u32, version: i64) -> PartitionRecord {
-    PartitionRecord { state: state(isr, min_isr), partition_epoch: PartitionEpoch(version) }
 }
 
 /// The partition of all tests.

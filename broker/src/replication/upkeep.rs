@@ -40,7 +40,8 @@ pub(super) async fn write_checkpoints(
     registry: &Registry,
     written: &mut Vec<CheckpointEntry>,
 ) -> bool {
-    let mut entries: Vec<_> = registry.all().iter().filter_map(|partition| partition.checkpoint_entry()).collect();
+    let mut entries: Vec<_> =
+        registry.all().iter().filter_map(|partition| partition.checkpoint_entry()).collect();
     entries.sort_by(|one, other| one.tp.cmp(&other.tp));
     if entries == *written {
         return true;

@@ -165,7 +165,8 @@ impl Bench {
     pub(crate) async fn topic(&self, name: &str, partitions: usize, config: &[(&str, &str)]) {
         let config = config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let id = TopicId(Uuid::new_v4());
-        let value = TopicValue { v: 1, id, partitions: vec![vec![ME]; partitions], config, created_unix_ms: 0 };
+        let value =
+            TopicValue { v: 1, id, partitions: vec![vec![ME]; partitions], config, created_unix_ms: 0 };
         self.put(&Key::Topic(TopicName::new(name).unwrap()), &value).await;
         for partition in 0..partitions {
             self.lead(&tp(name, i32::try_from(partition).unwrap()), Some(ME), 0).await;

@@ -12,8 +12,8 @@ mod partition_state;
 
 pub use flush::FlushMode;
 pub use ids::{
-    BrokerEpoch, BrokerId, DirectoryId, InvalidTopicName, Incarnation, PartitionEpoch, PartitionIndex, TopicId,
-    TopicName, TopicPartition,
+    BrokerEpoch, BrokerId, DirectoryId, Incarnation, InvalidTopicName, PartitionEpoch, PartitionIndex,
+    TopicId, TopicName, TopicPartition,
 };
 pub use offset::{LeaderEpoch, Offset};
 pub use partition_state::{PartitionRecord, PartitionState};

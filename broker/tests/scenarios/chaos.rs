@@ -56,7 +56,8 @@ fn step(world: &mut World, dice: &mut Dice, mix: &Mix, appended: &mut usize) -> 
             let value = format!("v{appended}");
             *appended += 1;
             // Mostly where the record says, sometimes at a zombie.
-            let id = world.record.state.leader.filter(|_| !dice.one_in(4)).map_or(id, |leader| leader.broker.0);
+            let id =
+                world.record.state.leader.filter(|_| !dice.one_in(4)).map_or(id, |leader| leader.broker.0);
             let (now, acks_all) = (world.now, !dice.one_in(4));
             format!("append {id} {value} => {}", world.node(id).append(&value, acks_all, now))
         }
@@ -182,7 +183,11 @@ fn nothing_committed_is_lost_in_any_story() {
         return;
     }
     let stories = from_env("TIDEMARK_CHAOS_STORIES").unwrap_or(STORIES);
-    let committed: usize = (0..stories).map(|seed| tell(seed).unwrap_or_else(|story| panic!("{story}"))).sum();
+    let committed: usize =
+        (0..stories).map(|seed| tell(seed).unwrap_or_else(|story| panic!("{story}"))).sum();
     let stories = usize::try_from(stories).unwrap();
-    assert!(committed > stories, "only {committed} entries were committed in {stories} stories: nothing was tried");
+    assert!(
+        committed > stories,
+        "only {committed} entries were committed in {stories} stories: nothing was tried"
+    );
 }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use tidemark::replication::{
-    Asked, Duty, FetchAnswer, FetchRefusal, FollowerState, IsrOutcome, IsrProposal, LeaderLimits, LeaderState,
-    Liveness, NextFetch, Settled, Step, duty_of, is_set_back,
+    Asked, Duty, FetchAnswer, FetchRefusal, FollowerState, IsrOutcome, IsrProposal, LeaderLimits,
+    LeaderState, Liveness, NextFetch, Settled, Step, duty_of, is_set_back,
 };
 use tidemark::types::{
     FlushMode, Incarnation, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, PartitionRecord, TopicName,
@@ -89,7 +89,11 @@ impl Node {
         }
         let epoch = record.state.leader_epoch;
         let view = self.log.view(self.flush);
-        let seen = if self.record.partition_epoch.0 == 0 { LeaderEpoch::NONE } else { self.record.state.leader_epoch };
+        let seen = if self.record.partition_epoch.0 == 0 {
+            LeaderEpoch::NONE
+        } else {
+            self.record.state.leader_epoch
+        };
         if is_set_back(epoch, view.last_epoch, seen) {
             return "refused".to_owned();
         }
@@ -171,7 +175,8 @@ impl Node {
             part.error = ErrorCode::NotLeaderOrFollower;
             return ("refused NotLeader".to_owned(), Answer { asked, part, entries: vec![] });
         };
-        let verdict = leader.answer_fetch(from, asked, Offset(log.start()), |epoch| log.epoch_end(epoch), now);
+        let verdict =
+            leader.answer_fetch(from, asked, Offset(log.start()), |epoch| log.epoch_end(epoch), now);
         part.high_watermark = leader.high_watermark();
         let mut entries = Vec::new();
         let said = match verdict {
@@ -213,7 +218,9 @@ impl Node {
         };
         match follower.judge(asked, &part, view, |epoch| self.log.epoch_end(epoch)) {
             Step::Stale => "stale".to_owned(),
-            Step::Retry { refresh } => if refresh { "looks for a newer record" } else { "tries again" }.to_owned(),
+            Step::Retry { refresh } => {
+                if refresh { "looks for a newer record" } else { "tries again" }.to_owned()
+            }
             Step::Cut(end) => {
                 self.log.truncate(end.0);
                 follower.note_cut(end);
@@ -227,7 +234,8 @@ impl Node {
             Step::Append => {
                 let count = entries.len();
                 self.log.append(entries);
-                let start = follower.note_marks(part.high_watermark, part.log_start_offset, self.log.view(flush));
+                let start =
+                    follower.note_marks(part.high_watermark, part.log_start_offset, self.log.view(flush));
                 if let Some(start) = start {
                     self.log.advance_start(start.0);
                 }
@@ -242,7 +250,12 @@ impl Node {
     }
 
     /// Learns what became of a proposal; what is to be sent again comes back.
-    pub(crate) fn settle(&mut self, guard: PartitionEpoch, outcome: IsrOutcome, now: Instant) -> (String, Option<IsrProposal>) {
+    pub(crate) fn settle(
+        &mut self,
+        guard: PartitionEpoch,
+        outcome: IsrOutcome,
+        now: Instant,
+    ) -> (String, Option<IsrProposal>) {
         let Some(leader) = self.leader() else {
             return ("closed".to_owned(), None);
         };

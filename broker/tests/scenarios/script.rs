@@ -79,7 +79,8 @@ fn tell(world: &mut Option<World>, words: &[&str]) -> String {
         "see" => world.see(broker(), third.map(|at| at.parse().unwrap())),
         "propose" => {
             let proposal = world.propose(broker());
-            proposal.map_or("nothing".to_owned(), |proposal| format!("isr {}", lives(world, &proposal.state.isr)))
+            proposal
+                .map_or("nothing".to_owned(), |proposal| format!("isr {}", lives(world, &proposal.state.isr)))
         }
         "handle" => world.handle(id().map_or(0, |nth| usize::try_from(nth).unwrap())),
         "hear" => world.hear(broker()),
@@ -108,7 +109,8 @@ fn done((): ()) -> String {
 }
 
 fn partition(settings: &[&str]) -> World {
-    let value = |name: &str| settings.iter().find_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
+    let value =
+        |name: &str| settings.iter().find_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
     let ids = |text: &str| text.split(',').map(|id| id.parse().unwrap()).collect::<Vec<i32>>();
     let replicas = ids(value("replicas").expect("replicas=1,2,3"));
     let isr = value("isr").map_or(replicas.clone(), ids);
@@ -151,7 +153,10 @@ fn liveness(world: &mut World, id: i32, alive: bool) -> String {
 
 fn time(text: &str) -> Duration {
     let number = |unit: &str| text.strip_suffix(unit).and_then(|number| number.parse().ok());
-    number("ms").map(Duration::from_millis).or_else(|| number("s").map(Duration::from_secs)).expect("as in 11s or 200ms")
+    number("ms")
+        .map(Duration::from_millis)
+        .or_else(|| number("s").map(Duration::from_secs))
+        .expect("as in 11s or 200ms")
 }
 
 /// The end that a client is told.
@@ -173,9 +178,9 @@ fn record(world: &World) -> String {
 /// Brokers by number; with a prime for a life that is not the registered one.
 fn lives(world: &World, members: &[Incarnation]) -> String {
     let name = |member: &Incarnation| {
-        let is_current = world.registered.get(&member.broker.0).is_some_and(|(life, _)| *life == member.epoch);
+        let is_current =
+            world.registered.get(&member.broker.0).is_some_and(|(life, _)| *life == member.epoch);
         format!("{}{}", member.broker, if is_current { "" } else { "'" })
     };
     if members.is_empty() { "-".to_owned() } else { members.iter().map(name).collect::<Vec<_>>().join(",") }
 }
-

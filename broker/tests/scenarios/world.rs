@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tidemark::clock::Clock;
 use tidemark::replication::{IsrOutcome, IsrProposal, Liveness, NextFetch, with_isr};
 use tidemark::types::{
-    BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionEpoch, PartitionRecord, PartitionState,
-    TopicId,
+    BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionEpoch, PartitionRecord,
+    PartitionState, TopicId,
 };
 use uuid::Uuid;
 
@@ -121,7 +121,8 @@ impl World {
 
     /// The store handles the `nth` write that it has not handled.
     pub(crate) fn handle(&mut self, nth: usize) -> String {
-        let waiting: Vec<usize> = (0..self.writes.len()).filter(|at| self.writes[*at].outcome.is_none()).collect();
+        let waiting: Vec<usize> =
+            (0..self.writes.len()).filter(|at| self.writes[*at].outcome.is_none()).collect();
         let Some(at) = waiting.get(nth).copied() else {
             return "nothing".to_owned();
         };
@@ -148,7 +149,10 @@ impl World {
     /// The first outcome for this leader reaches it.
     pub(crate) fn hear(&mut self, leader: i32) -> String {
         let me = self.node(leader).me;
-        let at = self.writes.iter().position(|write| write.from == me && !write.abandoned && write.outcome.is_some());
+        let at = self
+            .writes
+            .iter()
+            .position(|write| write.from == me && !write.abandoned && write.outcome.is_some());
         let Some(write) = at.and_then(|at| self.writes.remove(at)) else {
             return "nothing".to_owned();
         };
@@ -173,7 +177,10 @@ impl World {
     /// A write that was never sent.
     pub(crate) fn unsend(&mut self, leader: i32) -> String {
         let me = self.node(leader).me;
-        let at = self.writes.iter().position(|write| write.from == me && !write.abandoned && write.outcome.is_none());
+        let at = self
+            .writes
+            .iter()
+            .position(|write| write.from == me && !write.abandoned && write.outcome.is_none());
         let Some(write) = at.and_then(|at| self.writes.remove(at)) else {
             return "nothing".to_owned();
         };
@@ -196,7 +203,8 @@ impl World {
         let state = self.record.state.clone();
         let counts = |member: &Incarnation| {
             member.broker == me.broker
-                && (member.epoch == life || (state.flush == FlushMode::Ack && recovered_from == Some(member.epoch)))
+                && (member.epoch == life
+                    || (state.flush == FlushMode::Ack && recovered_from == Some(member.epoch)))
         };
         let in_isr = state.isr.iter().any(counts);
         let isr_has_live = state.isr.iter().any(|member| self.live.contains(member)) || in_isr;
@@ -206,7 +214,9 @@ impl World {
         }
         self.forgiven |= !eligible;
         let mut isr = vec![me];
-        isr.extend(state.isr.iter().filter(|member| member.broker.0 != id && in_isr && self.live.contains(member)));
+        isr.extend(
+            state.isr.iter().filter(|member| member.broker.0 != id && in_isr && self.live.contains(member)),
+        );
         let mut next = with_isr(&state, isr);
         next.leader = Some(me);
         next.leader_epoch = state.leader_epoch.next();
@@ -218,7 +228,10 @@ impl World {
     pub(crate) fn shrink(&mut self, id: i32) -> String {
         let state = &self.record.state;
         let isr: Vec<_> = state.isr.iter().copied().filter(|member| member.broker.0 != id).collect();
-        if isr.is_empty() || isr.len() == state.isr.len() || state.leader.is_some_and(|leader| leader.broker.0 == id) {
+        if isr.is_empty()
+            || isr.len() == state.isr.len()
+            || state.leader.is_some_and(|leader| leader.broker.0 == id)
+        {
             return "nothing".to_owned();
         }
         let next = with_isr(state, isr);
@@ -272,11 +285,16 @@ impl World {
             }
             for offset in node.log.start()..leader.high_watermark().0 {
                 let entry = node.log.get(offset).ok_or_else(|| {
-                    format!("broker {id} calls offset {offset} committed, but its log ends at {}", node.log.end())
+                    format!(
+                        "broker {id} calls offset {offset} committed, but its log ends at {}",
+                        node.log.end()
+                    )
                 })?;
                 let first = self.committed.entry(offset).or_insert_with(|| entry.clone());
                 if first != entry {
-                    return Err(format!("offset {offset}: {first:?} was committed, and now {entry:?} on broker {id}"));
+                    return Err(format!(
+                        "offset {offset}: {first:?} was committed, and now {entry:?} on broker {id}"
+                    ));
                 }
             }
         }
@@ -288,7 +306,9 @@ impl World {
             for (offset, entry) in self.committed.range(node.log.start()..) {
                 if node.log.get(*offset) != Some(entry) {
                     let has = node.log.get(*offset);
-                    return Err(format!("broker {id} leads without what was committed at {offset}: {entry:?}, it has {has:?}"));
+                    return Err(format!(
+                        "broker {id} leads without what was committed at {offset}: {entry:?}, it has {has:?}"
+                    ));
                 }
             }
         }

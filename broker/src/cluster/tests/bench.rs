@@ -174,8 +174,7 @@ impl Broker {
 
     pub(super) async fn sees(&self, what: &str, condition: impl FnMut(&Arc<Image>) -> bool) -> Arc<Image> {
         let mut images: watch::Receiver<Arc<Image>> = self.watcher.images();
-        let seen = Arc::clone(&*within(what, images.wait_for(condition)).await.unwrap());
-        seen
+        within(what, images.wait_for(condition)).await.map(|seen| Arc::clone(&seen)).unwrap()
     }
 
     /// Makes a topic and waits until all its partitions are led.

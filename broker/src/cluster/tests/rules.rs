@@ -182,7 +182,7 @@ const PATIENCE: Patience = Patience {
 
 /// Lets `victims` of `brokers` vanish at once; whether elections wait, and for how long.
 fn brake(brokers: i32, victims: &[i32], refused: bool) -> (World, Observed, Option<Duration>) {
-    let start = Instant::now();
+    let start = moment();
     let (mut world, mut observed) = (World::new(brokers), Observed::default());
     observed.note(&Image::default(), &world.image, start, &PATIENCE);
     for victim in victims {
@@ -219,7 +219,7 @@ fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
     assert_eq!(brake(5, &[1, 2], true).2, None, "their ports refuse: they are gone for certain");
     let (world, mut observed, wait) = brake(5, &[1, 2], false);
     assert_eq!(wait, Some(Duration::from_secs(6)));
-    let later = Instant::now() + Duration::from_secs(7);
+    let later = moment() + Duration::from_secs(7);
     observed.note(&world.image, &world.image, later, &PATIENCE);
     assert_eq!(observed.braked_until(later), None);
 }
@@ -236,8 +236,8 @@ fn rule_14_the_brake_ends_when_they_are_back_and_holds_elections_and_shrinks_mea
     assert_eq!(reconcile(&world.image, None, false).len(), 2);
     world.live(1, LiveState::Active);
     let before = world.image.clone();
-    observed.note(&before, &world.image, Instant::now(), &PATIENCE);
-    assert_eq!(observed.braked_until(Instant::now()), None);
+    observed.note(&before, &world.image, moment(), &PATIENCE);
+    assert_eq!(observed.braked_until(moment()), None);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn leadership_returns_gently_once_the_preferred_leader_was_able_for_a_while() {
     world.die(1);
     world.reconcile();
     world.restart(1, Recovery::Fsync);
-    let start = Instant::now();
+    let start = moment();
     let mut observed = Observed::default();
     let candidates = |world: &World| crate::cluster::reconcile::preferred(&world.image);
     assert_eq!(candidates(&world), [], "1 is not in sync");
@@ -270,4 +270,9 @@ fn leadership_returns_gently_once_the_preferred_leader_was_able_for_a_while() {
     assert_eq!(observed.due(candidates(&world), at(61), &PATIENCE).len(), 1);
     let state = world.state(&round[0].tp);
     assert_eq!((state.leader, state.isr.len()), (Some(first), 3));
+}
+
+/// Some moment.
+fn moment() -> Instant {
+    crate::clock::Clock::system().now()
 }

@@ -8,7 +8,8 @@ use crate::replication::*;
 use crate::types::*;
 
 fn sequenced(value: &str, sequence: i32, wait: Duration) -> Append {
-    let producer = ProducerStamp { producer_id: REQUEST_SEQUENCED | 5, producer_epoch: 0, base_sequence: sequence };
+    let producer =
+        ProducerStamp { producer_id: REQUEST_SEQUENCED | 5, producer_epoch: 0, base_sequence: sequence };
     Append { batch: batch(value, Some(producer)), ..append(value, Acks::All, wait) }
 }
 
@@ -22,7 +23,8 @@ async fn too_small_an_isr_refuses_before_the_append() {
     let cluster = Cluster::start(2, 2, FlushMode::Ack).await;
     cluster.append(1, "a", Acks::All).await.unwrap();
     cluster.cut(1, 2);
-    let late = cluster.partition(1).append(append("b", Acks::All, Duration::from_millis(20))).await.unwrap_err();
+    let late =
+        cluster.partition(1).append(append("b", Acks::All, Duration::from_millis(20))).await.unwrap_err();
     assert_eq!(late, AppendError::TimedOut { base_offset: Offset(1) });
     assert_eq!(late.written(), Written::Maybe);
     eventually("broker 2 is out", || cluster.store.isr() == [1]).await;
@@ -46,7 +48,10 @@ async fn a_repeat_gets_the_offsets_of_the_first_try() {
     let first = leader.append(sequenced("a", 0, PATIENCE)).await.unwrap();
     leader.append(sequenced("b", 1, PATIENCE)).await.unwrap();
     let again = leader.append(sequenced("a", 0, PATIENCE)).await.unwrap();
-    assert_eq!((again.base_offset, again.end_offset, again.duplicate), (first.base_offset, first.end_offset, true));
+    assert_eq!(
+        (again.base_offset, again.end_offset, again.duplicate),
+        (first.base_offset, first.end_offset, true)
+    );
     let gap = leader.append(sequenced("d", 3, PATIENCE)).await.unwrap_err();
     assert_eq!(gap, AppendError::OutOfOrderSequence { expected: 2, got: 3 });
 
@@ -85,10 +90,15 @@ async fn a_repeat_is_answered_even_where_a_new_append_would_be_refused() {
 async fn conditions_are_checked_before_anything_is_written() {
     let cluster = Cluster::start(1, 1, FlushMode::Os).await;
     let leader = cluster.partition(1);
-    let expecting = |offset| Append { expected_offset: Some(Offset(offset)), ..append("a", Acks::All, PATIENCE) };
-    assert_eq!(leader.append(expecting(1)).await.unwrap_err(), AppendError::UnexpectedOffset { actual: Offset(0) });
+    let expecting =
+        |offset| Append { expected_offset: Some(Offset(offset)), ..append("a", Acks::All, PATIENCE) };
+    assert_eq!(
+        leader.append(expecting(1)).await.unwrap_err(),
+        AppendError::UnexpectedOffset { actual: Offset(0) }
+    );
     leader.append(expecting(0)).await.unwrap();
-    let in_epoch = |epoch| Append { leader_epoch: Some(LeaderEpoch(epoch)), ..append("b", Acks::All, PATIENCE) };
+    let in_epoch =
+        |epoch| Append { leader_epoch: Some(LeaderEpoch(epoch)), ..append("b", Acks::All, PATIENCE) };
     assert!(matches!(leader.append(in_epoch(0)).await, Err(AppendError::FencedEpoch { .. })));
     assert!(matches!(leader.append(in_epoch(2)).await, Err(AppendError::UnknownEpoch { .. })));
     leader.append(in_epoch(1)).await.unwrap();

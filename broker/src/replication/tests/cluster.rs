@@ -127,7 +127,8 @@ async fn serve(target: &Arc<Replicas>, request: FetchRequest) -> FetchResponse {
                     continue;
                 };
                 let read = partition.replica_fetch(from, asked, clock.now());
-                let records = read.slice.as_ref().filter(|slice| !slice.is_empty()).map(|slice| slice.read().unwrap());
+                let records =
+                    read.slice.as_ref().filter(|slice| !slice.is_empty()).map(|slice| slice.read().unwrap());
                 has_news |= !read.error.is_none() || read.diverging.is_some() || records.is_some();
                 if !has_news {
                     assert!(partition.subscribe(&bell, WakeAt::LogEnd(asked.fetch_offset)));
@@ -251,7 +252,12 @@ impl Cluster {
         Self::start_with(count, min_isr, flush, quick()).await
     }
 
-    pub(super) async fn start_with(count: i32, min_isr: u32, flush: FlushMode, options: ReplicationOptions) -> Self {
+    pub(super) async fn start_with(
+        count: i32,
+        min_isr: u32,
+        flush: FlushMode,
+        options: ReplicationOptions,
+    ) -> Self {
         let store = Arc::new(Store {
             records: Mutex::default(),
             revision: Mutex::new(100),
@@ -320,7 +326,8 @@ impl Cluster {
     /// The directory's lock goes with the last who knows the broker; a fetch under way may be that.
     async fn lock_is_free(&self, id: i32) {
         let path = self.dirs[&id].path();
-        eventually("the data directory is let go", || DataDir::open(path, BrokerId(id), "test").is_ok()).await;
+        eventually("the data directory is let go", || DataDir::open(path, BrokerId(id), "test").is_ok())
+            .await;
     }
 
     pub(super) fn cut(&self, one: i32, other: i32) {
@@ -396,7 +403,11 @@ impl Cluster {
 }
 
 pub(super) fn values(mut bytes: &[u8]) -> Vec<(i32, String)> {
-    let limits = crate::record::BatchLimits { batch_bytes_max: 1 << 20, inflated_bytes_max: 1 << 20, record_count_max: 100 };
+    let limits = crate::record::BatchLimits {
+        batch_bytes_max: 1 << 20,
+        inflated_bytes_max: 1 << 20,
+        record_count_max: 100,
+    };
     let mut all = Vec::new();
     while let Some((header, batch)) = crate::record::next_batch(bytes).unwrap() {
         for record in crate::record::records(&bytes::Bytes::copy_from_slice(batch), &limits).unwrap() {

@@ -89,7 +89,8 @@ async fn a_fetch_from_a_newer_epoch_ends_the_reign_and_asks_for_the_record() {
     // Broker 1 is elected anew, which only broker 2 has heard of.
     cluster.elect(1, &[1, 2]);
     cluster.tell(2).await;
-    let asked = tokio::time::timeout(PATIENCE, cluster.brokers.get_mut(&1).unwrap().refresh.recv()).await.unwrap();
+    let asked =
+        tokio::time::timeout(PATIENCE, cluster.brokers.get_mut(&1).unwrap().refresh.recv()).await.unwrap();
     assert_eq!(asked, Some(tp()));
     let refused = cluster.append(1, "b", Acks::Leader).await.unwrap_err();
     assert_eq!(refused, AppendError::NotLeader { leader: None, epoch: LeaderEpoch(2) });

@@ -41,7 +41,8 @@ async fn a_leader_whose_port_refuses_is_reported_and_found_again() {
     let mut cluster = Cluster::start(2, 1, FlushMode::Ack).await;
     cluster.append(1, "a", Acks::All).await.unwrap();
     cluster.close_port(1);
-    let suspect = tokio::time::timeout(PATIENCE, cluster.brokers.get_mut(&2).unwrap().suspects.recv()).await.unwrap();
+    let suspect =
+        tokio::time::timeout(PATIENCE, cluster.brokers.get_mut(&2).unwrap().suspects.recv()).await.unwrap();
     assert_eq!(suspect, Some(BrokerId(1)));
     cluster.append(1, "b", Acks::Leader).await.unwrap();
     cluster.open_port(1);

@@ -47,12 +47,15 @@ async fn while_an_expansion_is_open_its_member_counts() {
     let cluster = without_broker_3().await;
     cluster.store.set_away(true);
     cluster.heal();
-    eventually("it is proposed", || cluster.store.proposals.lock().iter().any(|proposal| proposal.joiner.is_some()))
-        .await;
+    eventually("it is proposed", || {
+        cluster.store.proposals.lock().iter().any(|proposal| proposal.joiner.is_some())
+    })
+    .await;
     cluster.append(1, "c", Acks::All).await.unwrap();
     assert!(cluster.partition(3).status().durable_end >= Offset(3), "broker 3 had to hold it");
     cluster.cut(1, 3);
-    let late = cluster.partition(1).append(append("d", Acks::All, Duration::from_millis(300))).await.unwrap_err();
+    let late =
+        cluster.partition(1).append(append("d", Acks::All, Duration::from_millis(300))).await.unwrap_err();
     assert_eq!(late.written(), Written::Maybe);
     cluster.heal();
     cluster.store.set_away(false);

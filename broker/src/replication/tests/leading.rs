@@ -20,7 +20,8 @@ async fn what_is_acknowledged_is_on_every_replica_byte_for_byte() {
                 assert!(held >= appended.end_offset, "{flush}: broker {id} holds {held} only");
             }
         }
-        eventually("followers know what is committed", || [1, 2, 3].iter().all(|id| cluster.hw(*id) == 20)).await;
+        eventually("followers know what is committed", || [1, 2, 3].iter().all(|id| cluster.hw(*id) == 20))
+            .await;
         assert_eq!(cluster.log(1), cluster.log(2));
         assert_eq!(cluster.log(1), cluster.log(3));
     }
@@ -67,14 +68,8 @@ async fn consumers_see_what_is_committed_and_are_woken_by_it() {
     assert!(!leader.read(Offset(1), 1 << 20, None).unwrap().slice.is_empty());
     append.await.unwrap().unwrap();
 
-    assert!(matches!(
-        leader.read(Offset(0), 1, Some(LeaderEpoch(0))),
-        Err(ReadError::FencedEpoch { .. })
-    ));
-    assert!(matches!(
-        leader.read(Offset(0), 1, Some(LeaderEpoch(2))),
-        Err(ReadError::UnknownEpoch { .. })
-    ));
+    assert!(matches!(leader.read(Offset(0), 1, Some(LeaderEpoch(0))), Err(ReadError::FencedEpoch { .. })));
+    assert!(matches!(leader.read(Offset(0), 1, Some(LeaderEpoch(2))), Err(ReadError::UnknownEpoch { .. })));
     let follower = cluster.partition(2);
     assert!(matches!(follower.read(Offset(0), 1, None), Err(ReadError::NotLeader { leader: Some(_), .. })));
 }
