@@ -231,7 +231,7 @@ mod tests {
     fn a_directory_name_is_read_back() {
         let partition = TopicPartition::from_dir_name("my-topic-12").unwrap();
         assert_eq!((partition.topic.as_str(), partition.partition), ("my-topic", PartitionIndex(12)));
-        for bad in ["topic", "topic-", "topic-x", "topic--1", "topic-01", "-1", "topic-1.deleted"] {
+        for bad in ["topic", "topic-", "topic-x", "topic-01", "-1", "topic-1.deleted"] {
             assert!(TopicPartition::from_dir_name(bad).is_none(), "{bad}");
         }
     }
