@@ -35,6 +35,9 @@ const SUSPECTS_QUEUED_MAX: usize = 64;
 /// Hints of newer records that may wait; more are dropped, since the watch brings the records anyway.
 const REFRESHES_QUEUED_MAX: usize = 256;
 
+/// How long appends in flight may take to be committed before the leaderships are handed over all the same.
+const SETTLE_LIMIT: Duration = Duration::from_millis(300);
+
 /// What every part of the process shares.
 struct Base {
     config: Config,
@@ -196,6 +199,7 @@ async fn serve(
     tracing::info!(broker = %me, ?reason, "stopping");
     vitals.set_draining(true);
     if reason == Reason::Asked {
+        stop::settle(&floor.replicas, SETTLE_LIMIT).await;
         let limit = Duration::from_millis(base.config.node.drain_ms_max);
         stop::hand_over(me, &membership, images, limit).await;
     }

@@ -7,7 +7,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cluster::{Image, LiveState, Membership, Standing};
+use crate::replication::{Replicas, RoleKind};
 use crate::types::Incarnation;
+
+/// How often it is looked whether everything is committed.
+const SETTLE_POLL: Duration = Duration::from_millis(2);
 
 /// Why the broker stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,25 @@ async fn received(signal: Option<&mut tokio::signal::unix::Signal>) {
         }
         None => std::future::pending().await,
     }
+}
+
+/// Waits, up to `limit`, until all that was appended here is committed, so that the next leader has it and nobody who
+/// waits for an answer is told "perhaps". New appends must be refused already.
+pub(super) async fn settle(replicas: &Replicas, limit: Duration) {
+    let is_settled = || {
+        replicas
+            .all()
+            .iter()
+            .map(|partition| partition.status())
+            .all(|status| status.role != RoleKind::Leader || status.high_watermark >= status.log_end)
+    };
+    let settled = async {
+        while !is_settled() {
+            tokio::time::sleep(SETTLE_POLL).await;
+        }
+    };
+    // Late is no harm: the answer is then that the outcome is unknown, as in a crash.
+    let _ = tokio::time::timeout(limit, settled).await;
 }
 
 /// Tells the cluster that this broker leaves and waits, up to `limit`, until it leads nothing that another could lead.

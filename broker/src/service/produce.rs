@@ -166,6 +166,11 @@ impl Service {
         loop {
             let (route, topic) = self.route(&job.tp)?;
             let refusal = match route {
+                // A leader that stops takes nothing new, so that what it has is committed before another leads.
+                Route::Here(partition) if self.parts.vitals.is_draining() => {
+                    let epoch = partition.record().state.leader_epoch;
+                    ProduceError::NotLeader { tp: job.tp.clone(), leader: None, epoch }
+                }
                 Route::Here(partition) => match self.produce_here(&job, &partition, &topic, &mut batch).await
                 {
                     Ok(appended) => return Ok(self.produced_here(&job, appended)),
