@@ -36,7 +36,7 @@ impl Plan {
 
 /// Reads the command line.
 pub(crate) fn read() -> Result<Command> {
-    let mut plan = Plan { rounds: 5, span: Duration::from_secs(3) };
+    let mut plan = Plan { rounds: 3, span: Duration::from_secs(2) };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value; {USAGE}"));
