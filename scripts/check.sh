@@ -5,11 +5,16 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
+shell_scripts() {
+    local script
+    for script in scripts/*.sh .ci/run; do bash -n "$script"; done
+    if have shellcheck; then shellcheck --external-sources scripts/*.sh .ci/run; fi
+}
+
 scripts/install-tools.sh
-cargo fmt --all --check
-cargo clippy --workspace --all-targets --quiet -- --deny warnings
-RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --quiet
-cargo test --package tidemark --test tidy --quiet
-for script in scripts/*.sh .ci/run; do bash -n "$script"; done
-if have shellcheck; then shellcheck --external-sources scripts/*.sh .ci/run; fi
-say "checks passed"
+step "format" cargo fmt --all --check
+step "lints (clippy)" cargo clippy --workspace --all-targets --quiet -- --deny warnings
+step "documentation (rustdoc)" env RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --quiet
+step "tidiness (floors, pure files, pages)" cargo test --package tidemark --test tidy --quiet
+step "shell scripts" shell_scripts
+say "checks passed in $SECONDS s"

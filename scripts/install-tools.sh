@@ -40,6 +40,18 @@ protoc_works() {
     return "$ok"
 }
 
+# What a package is for, for whoever sees it being installed.
+purpose_of() {
+    case $1 in
+    etcd-server) printf 'the coordination store of the local cluster and the tests' ;;
+    etcd-client) printf 'etcdctl, to look into the store' ;;
+    protobuf-compiler | libprotobuf-dev) printf "protoc, to build the client of etcd's protocol" ;;
+    curl) printf 'to ask brokers whether they are ready' ;;
+    gcc | libc6-dev) printf 'the linker of Rust programs, and C parts of libraries' ;;
+    kcat) printf "a Kafka client, for the tests of the Kafka port" ;;
+    esac
+}
+
 missing_packages() {
     have etcd || printf 'etcd-server '
     have etcdctl || printf 'etcd-client '
@@ -84,9 +96,12 @@ if [ ${#packages[@]} -gt 0 ]; then
     have apt-get || die "missing: ${packages[*]}, and this machine has no apt-get" "$by_hand"
     [ "$(id --user)" = 0 ] || have sudo || die "missing: ${packages[*]}" \
         "run as root: apt-get install ${packages[*]}"
-    say "installing ${packages[*]}"
+    say "== install from the distribution:"
+    for package in "${packages[@]}"; do say "   $package: $(purpose_of "$package")"; done
+    began=$SECONDS
     install_packages "${packages[@]}" || die "could not install ${packages[*]}" \
         "see apt-get's message above; no network, or a package that this distribution lacks" "$by_hand"
+    say "   installed: $((SECONDS - began)) s"
 fi
 
 still=$(missing_packages)

@@ -15,6 +15,15 @@ die() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# Runs a step of a longer work, saying its name before and its time after: step NAME COMMAND...
+step() {
+    local name=$1 began=$SECONDS
+    shift
+    say "== $name"
+    "$@"
+    say "   $name: $((SECONDS - began)) s"
+}
+
 # The folder that cargo builds into.
 target_dir() { printf '%s' "${CARGO_TARGET_DIR:-$root/target}"; }
 

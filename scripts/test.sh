@@ -18,10 +18,10 @@ done
 
 scripts/install-tools.sh --for-tests
 if [ "$checks" = yes ]; then scripts/check.sh; fi
-cargo build --package tidemark
+step "build the broker" cargo build --package tidemark
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --no-fail-fast "$@"
-    cargo test --workspace --doc --quiet
+    step "tests" cargo nextest run --workspace --no-fail-fast "$@"
+    step "examples in the documentation" cargo test --workspace --doc --quiet
 else
-    cargo test --workspace --no-fail-fast -- "$@"
+    step "tests" cargo test --workspace --no-fail-fast -- "$@"
 fi
