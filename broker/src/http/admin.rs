@@ -17,6 +17,13 @@ use super::query::{Query, shown};
 
 /// An answer in JSON.
 pub(super) fn json_answer(door: &Door, status: StatusCode, answer: &impl Serialize) -> Response {
+    let mut response = json_of_nobody(status, answer);
+    response.headers_mut().insert(SERVED_BY, door.served_by.clone());
+    response
+}
+
+/// The same from a process that is no broker yet.
+pub(super) fn json_of_nobody(status: StatusCode, answer: &impl Serialize) -> Response {
     let mut json =
         serde_json::to_vec(answer).expect("answers hold only numbers, texts, lists and maps keyed by text");
     json.push(b'\n');
@@ -25,7 +32,6 @@ pub(super) fn json_answer(door: &Door, status: StatusCode, answer: &impl Seriali
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(SERVED_BY, door.served_by.clone());
     response
 }
 

@@ -22,7 +22,7 @@
 //! | 500, 50002 | 500 | our own mistake, storage that cannot be read |
 //! | 50301 | 503 | the coordination store does not answer |
 //! | 50302 | 503 | no leader took the request |
-//! | 50303 | 503 | overloaded, or stopping |
+//! | 50303 | 503 | overloaded, starting, or stopping |
 //! | 50304 | 503 | too few replicas are in sync |
 //! | 50305 | 503 | the leader's followers are quiet |
 //! | 50306, 50308 | 503 | the leader's disk is full, cannot be written |

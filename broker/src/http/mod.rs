@@ -3,7 +3,7 @@
 //! It translates, and decides nothing about records: a request becomes a verb of [`crate::service`], the answer
 //! becomes a status, a few headers and a body. Every refusal has the one shape of `errors`.
 //!
-//! Reading order: `server` accepts, `router` finds the handler, `body` takes the body; `produce` and what it stands on
+//! Reading order: `server` accepts (`waiting`: before there is a service), `router` finds the handler, `body` takes the body; `produce` and what it stands on
 //! (`lines`, `envelope`, `batches`, `template`, `producer`); `read` and what it stands on (`read_query`, `selection`,
 //! `render`, `stream`); then topics, cluster, operations.
 //!
@@ -13,6 +13,7 @@
 
 mod options;
 mod server;
+mod waiting;
 mod loan;
 mod router;
 mod door;
@@ -50,3 +51,4 @@ mod tests;
 
 pub use options::HttpOptions;
 pub use server::HttpServer;
+pub use waiting::WaitingServer;

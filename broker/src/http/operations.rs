@@ -10,14 +10,21 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::admin::json_answer;
+use super::admin::{json_answer, json_of_nobody};
 use super::door::Door;
+use crate::metrics::{Metrics, PartitionFigures};
+use crate::service::Readiness;
 
 /// Whether the process answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HealthAnswer {
     /// `ok`.
     status: &'static str,
+}
+
+impl HealthAnswer {
+    /// It does.
+    pub(super) const OK: Self = Self { status: "ok" };
 }
 
 /// Whether the broker should be given work.
@@ -35,7 +42,7 @@ pub(super) struct ReadyAnswer {
     responses((status = 200, description = "The process answers", body = HealthAnswer)),
 )]
 pub(super) async fn health(State(door): State<Arc<Door>>) -> Response {
-    json_answer(&door, StatusCode::OK, &HealthAnswer { status: "ok" })
+    json_answer(&door, StatusCode::OK, &HealthAnswer::OK)
 }
 
 /// Says whether the broker should be given work, and if not, why.
@@ -47,14 +54,23 @@ pub(super) async fn health(State(door): State<Arc<Door>>) -> Response {
     ),
 )]
 pub(super) async fn ready(State(door): State<Arc<Door>>) -> Response {
-    let readiness = door.service.readiness();
-    let ready = readiness.is_ready();
-    let answer = ReadyAnswer { ready, reasons: readiness.reasons };
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response = json_answer(&door, status, &answer);
-    if !ready {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    let Readiness { reasons } = door.service.readiness();
+    let answer = ReadyAnswer { ready: reasons.is_empty(), reasons };
+    if answer.ready {
+        json_answer(&door, StatusCode::OK, &answer)
+    } else {
+        not_ready(json_answer(&door, StatusCode::SERVICE_UNAVAILABLE, &answer))
     }
+}
+
+/// Says that a process is no broker yet, and what it waits for.
+pub(super) fn not_ready_yet(reason: String) -> Response {
+    let answer = ReadyAnswer { ready: false, reasons: vec![reason] };
+    not_ready(json_of_nobody(StatusCode::SERVICE_UNAVAILABLE, &answer))
+}
+
+fn not_ready(mut response: Response) -> Response {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
@@ -64,8 +80,12 @@ pub(super) async fn ready(State(door): State<Arc<Door>>) -> Response {
     responses((status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain")),
 )]
 pub(super) async fn metrics(State(door): State<Arc<Door>>) -> Response {
-    let figures = door.service.figures();
-    let mut response = Response::new(Body::from(door.service.metrics().render(&figures)));
+    metrics_page(door.service.metrics(), &door.service.figures())
+}
+
+/// The page of figures.
+pub(super) fn metrics_page(metrics: &Metrics, figures: &[PartitionFigures]) -> Response {
+    let mut response = Response::new(Body::from(metrics.render(figures)));
     let content_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response

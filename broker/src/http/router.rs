@@ -18,6 +18,7 @@ use super::door::Door;
 use super::errors::Problem;
 use super::names::JSON;
 use super::openapi::Head;
+use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
 use super::{cluster, operations, produce, read, topics};
@@ -27,7 +28,9 @@ use crate::metrics::Metrics;
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
     router: Router,
-    door: Arc<Door>,
+    metrics: Arc<Metrics>,
+    headers_max: usize,
+    header_bytes_max: usize,
 }
 
 impl Entrance {
@@ -40,12 +43,18 @@ impl Entrance {
             .method_not_allowed_fallback(not_allowed)
             .fallback(not_found)
             .with_state(Arc::clone(&door));
-        Self { router, door }
+        Self::over(router, door.service.metrics_handle(), &door.options)
+    }
+
+    /// The addresses of `router`.
+    pub(super) fn over(router: Router, metrics: Arc<Metrics>, options: &HttpOptions) -> Self {
+        let HttpOptions { headers_max, header_bytes_max, .. } = *options;
+        Self { router, metrics, headers_max, header_bytes_max }
     }
 
     /// What is counted.
     pub(super) fn metrics(&self) -> Arc<Metrics> {
-        self.door.service.metrics_handle()
+        Arc::clone(&self.metrics)
     }
 
     /// Answers one request.
@@ -60,7 +69,7 @@ impl Entrance {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        let metrics = self.door.service.metrics();
+        let metrics = &self.metrics;
         match response.status() {
             StatusCode::BAD_REQUEST
             | StatusCode::UNSUPPORTED_MEDIA_TYPE
@@ -76,7 +85,7 @@ impl Entrance {
     }
 
     fn too_many_headers(&self, request: &Request) -> Option<Problem> {
-        let (count_max, bytes_max) = (self.door.options.headers_max, self.door.options.header_bytes_max);
+        let (count_max, bytes_max) = (self.headers_max, self.header_bytes_max);
         let headers = request.headers();
         let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if headers.len() <= count_max && bytes <= bytes_max {

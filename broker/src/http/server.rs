@@ -53,45 +53,70 @@ impl HttpServer {
     /// `drain_ms_max`, and returns.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let drain = Duration::from_millis(self.options.drain_ms_max);
-        let mut acceptor = Acceptor::new(listener, self.options.connections_max);
-        let builder = builder(&self.options);
-        let metrics = self.service.metrics_handle();
+        let options = self.options.clone();
         let entrance = Entrance::new(Door::new(self.service, self.options, stop.clone()));
-        let connections = TaskTracker::new();
-        let abandon = CancellationToken::new();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                accepted = acceptor.accept() => accepted,
-            };
-            let (stream, from, Some(place)) = accepted else {
-                metrics.rejected_overload.inc();
-                refuse(accepted.0);
-                continue;
-            };
-            debug!(%from, "http connection");
-            let connection = Connection {
-                stream,
-                place,
-                builder: builder.clone(),
-                entrance: entrance.clone(),
-                stop: stop.child_token(),
-                abandon: abandon.child_token(),
-            };
-            let gauge = metrics.http_connections.clone();
-            connections.spawn(async move {
-                gauge.inc();
-                connection.serve().await;
-                gauge.dec();
-            });
-        }
-        drop(acceptor);
-        connections.close();
-        if tokio::time::timeout(drain, connections.wait()).await.is_err() {
-            warn!(left = connections.len(), "http connections did not finish in time and are cut");
-            abandon.cancel();
-            connections.wait().await;
+        let (listener, connections) = accept_until(&stop, listener, &entrance, &options).await;
+        drop(listener);
+        connections.end(drain).await;
+    }
+}
+
+/// Takes connections and answers them at `entrance`, until `stop`; hands back the listener and what is still open.
+pub(super) async fn accept_until(
+    stop: &CancellationToken,
+    listener: TcpListener,
+    entrance: &Entrance,
+    options: &HttpOptions,
+) -> (TcpListener, Connections) {
+    let mut acceptor = Acceptor::new(listener, options.connections_max);
+    let builder = builder(options);
+    let metrics = entrance.metrics();
+    let Connections { open, abandon } = Connections::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = acceptor.accept() => accepted,
+        };
+        let (stream, from, Some(place)) = accepted else {
+            metrics.rejected_overload.inc();
+            refuse(accepted.0);
+            continue;
+        };
+        debug!(%from, "http connection");
+        let connection = Connection {
+            stream,
+            place,
+            builder: builder.clone(),
+            entrance: entrance.clone(),
+            stop: stop.child_token(),
+            abandon: abandon.child_token(),
+        };
+        let gauge = metrics.http_connections.clone();
+        open.spawn(async move {
+            gauge.inc();
+            connection.serve().await;
+            gauge.dec();
+        });
+    }
+    (acceptor.into_listener(), Connections { open, abandon })
+}
+
+/// The open connections of a door.
+#[derive(Default)]
+pub(super) struct Connections {
+    open: TaskTracker,
+    abandon: CancellationToken,
+}
+
+impl Connections {
+    /// Lets them finish within `limit`, and cuts them then.
+    pub(super) async fn end(self, limit: Duration) {
+        self.open.close();
+        if tokio::time::timeout(limit, self.open.wait()).await.is_err() {
+            warn!(left = self.open.len(), "http connections did not finish in time and are cut");
+            self.abandon.cancel();
+            self.open.wait().await;
         }
     }
 }

@@ -15,6 +15,7 @@ mod patience;
 mod handler;
 mod connection;
 mod server;
+mod waiting;
 mod dispatch;
 mod errors;
 mod metadata;
@@ -27,3 +28,4 @@ mod tests;
 
 pub use options::KafkaOptions;
 pub use server::KafkaServer;
+pub use waiting::turn_away;

@@ -41,6 +41,12 @@ impl Acceptor {
         self.listener.local_addr()
     }
 
+    /// The listener, open on.
+    #[must_use]
+    pub fn into_listener(self) -> TcpListener {
+        self.listener
+    }
+
     /// The next connection and its place, which is free again when the permit is dropped; no place if all are taken, and
     /// then the caller decides. May be dropped and called again at any time.
     pub async fn accept(&mut self) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
