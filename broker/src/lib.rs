@@ -5,6 +5,7 @@
 //!
 //! - [`types`]: ids, offsets, epochs, the record of a partition
 //! - [`clock`]: the only reader of the time
+//! - [`tasks`]: long-lived work, and the news of its panics
 //! - [`metrics`]: every metric in one list
 //! - [`record`]: record batches over bytes: read, check, build
 //! - [`wire`]: Kafka's frames and messages in structs of our own
@@ -24,6 +25,7 @@
 
 pub mod types;
 pub mod clock;
+pub mod tasks;
 pub mod metrics;
 pub mod record;
 pub mod wire;

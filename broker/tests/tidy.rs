@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["types"],
     &["clock"],
+    &["tasks"],
     &["metrics"],
     &["record"],
     &["wire"],

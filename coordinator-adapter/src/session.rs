@@ -88,13 +88,10 @@ impl Session {
         self.status.borrow().lost
     }
 
-    /// Returns once the store has said that the lease is gone.
+    /// Returns once the store has said that the lease is gone, or nobody renews it any more, so that it soon will be.
     pub async fn lost(&self) {
-        let told = self.status.clone().wait_for(|status| status.lost).await.is_ok();
-        if !told {
-            // renewing was stopped by close(): nobody will ever be told
-            std::future::pending::<()>().await;
-        }
+        // An error says that the renewals have ended without that word: close(), or a panic.
+        let _ = self.status.clone().wait_for(|status| status.lost).await;
     }
 
     /// How long ago the last renewal that was answered was *sent*: what is older than the time to live may be gone.

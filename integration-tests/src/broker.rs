@@ -137,9 +137,27 @@ impl Broker {
     /// # Errors
     /// If there is no shell.
     pub fn mount_small_disk(&mut self, folder: &Path, mib: u32) -> Result<bool> {
+        self.mount(&format!("mount -t tmpfs -o size={mib}m none {}", folder.display()))
+    }
+
+    /// Its next start will see, at `disk` in `folder`, a disk that promises more than lies behind it, as a thinly
+    /// provisioned volume does: `folder` itself is all there is, and once that is full the disk fails. Ends with the
+    /// process. False if this user may not do that.
+    ///
+    /// # Errors
+    /// If there is no shell.
+    pub fn mount_thin_disk(&mut self, folder: &Path, mib: u32) -> Result<bool> {
+        let folder = folder.display();
+        self.mount(&format!(
+            "mount -t tmpfs -o size={mib}m none {folder} && mkdir {folder}/disk && truncate -s 256M {folder}/image \
+             && mkfs.ext4 -q -m 0 {folder}/image && mount -o loop {folder}/image {folder}/disk"
+        ))
+    }
+
+    /// Its next start runs in a mount namespace of its own, after this line of shell.
+    fn mount(&mut self, line: &str) -> Result<bool> {
         let user = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
-        let unshare =
-            format!("unshare --mount {user} sh -c 'mount -t tmpfs -o size={mib}m none {}", folder.display());
+        let unshare = format!("unshare --mount {user} sh -c '{line}");
         let status =
             Command::new("sh").arg("-c").arg(format!("{unshare}'")).status().context("running a shell")?;
         // The shell that starts the broker enters the namespace, mounts, and becomes the broker: the pid stays.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::metrics::{Metrics, seconds};
+use crate::tasks::Tasks;
 
 use super::carry_out::{CarryOut, Done};
 use super::election::Cause;
@@ -85,6 +86,7 @@ pub struct Controller {
 impl Controller {
     /// Starts to stand by, and to act while this broker holds the seat.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "a shell is wired from all that it needs, once")]
     pub fn start(
         store: Arc<dyn Store>,
         keyspace: Keyspace,
@@ -93,6 +95,7 @@ impl Controller {
         clock: Clock,
         metrics: Arc<Metrics>,
         options: ControllerOptions,
+        tasks: &Tasks,
     ) -> Self {
         let (active, active_out) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -111,7 +114,7 @@ impl Controller {
             carry_out,
             memory,
         };
-        let task = tokio::spawn(standby.run(stop.clone()));
+        let task = tasks.spawn("controller", standby.run(stop.clone()));
         Self { active: active_out, stop, task: Some(task) }
     }
 
@@ -127,7 +130,7 @@ impl Controller {
         if let Some(task) = self.task.take()
             && task.await.is_err()
         {
-            tracing::error!("the controller's task had panicked; its seat ends with the lease");
+            tracing::error!("the controller's task was stopped; its seat ends with the lease");
         }
     }
 }

@@ -34,9 +34,9 @@ pub enum Cause {
     Creation,
     /// Members of the ISR died; the leader waits for them until they are out.
     Shrink,
-    /// The leader goes down in good order, or its disk is full: another leads.
+    /// The leader goes down in good order, or its disk is full or has failed: another leads.
     HandOver,
-    /// A member of the ISR goes down in good order.
+    /// A member of the ISR goes down in good order, or its disk has failed.
     Drain,
     /// The topic's settings changed.
     Settings,
@@ -54,6 +54,7 @@ enum Fitness {
     Fit,
     DiskFull,
     Draining,
+    DiskFailed,
 }
 
 impl<'a> Census<'a> {
@@ -73,6 +74,7 @@ impl<'a> Census<'a> {
         let live = self.live.get(&incarnation.broker).filter(|live| live.epoch == incarnation.epoch)?;
         match live.state {
             LiveState::Starting => None,
+            _ if live.disk_failed => Some(Fitness::DiskFailed),
             LiveState::Draining => Some(Fitness::Draining),
             LiveState::Active if live.disk_full => Some(Fitness::DiskFull),
             LiveState::Active => Some(Fitness::Fit),
@@ -181,7 +183,7 @@ fn best(state: &PartitionState, entries: &[Incarnation], census: Census<'_>) -> 
     entries.iter().filter_map(rank).min().map(|(_, _, _, life)| life)
 }
 
-/// Another leader for a partition whose leader is draining or has a full disk, if a better one is in sync.
+/// Another leader for a partition whose leader is draining or has a full or failed disk, if a better one is in sync.
 fn hand_over(state: &PartitionState, census: Census<'_>) -> Option<PartitionState> {
     let leader = state.leader?;
     let fitness = census.fitness(leader)?;
@@ -195,8 +197,10 @@ fn with_leader(state: &PartitionState, leader: Incarnation) -> PartitionState {
     PartitionState { leader: Some(leader), leader_epoch: state.leader_epoch.next(), ..state.clone() }
 }
 
-/// Takes draining members out of the ISR as far as enough others remain; the rest stay until they die.
+/// Takes draining members out of the ISR as far as enough others remain; the rest stay until they die. Those whose disk
+/// has failed go in any case: they acknowledge nothing any more.
 fn drain(next: &mut PartitionState, leader: Incarnation, census: Census<'_>) {
+    next.isr.retain(|member| *member == leader || census.fitness(*member) != Some(Fitness::DiskFailed));
     let draining = |member: &Incarnation| census.fitness(*member) == Some(Fitness::Draining);
     let mut spare = next.isr.len().saturating_sub(next.min_isr as usize);
     next.isr.retain(|member| {

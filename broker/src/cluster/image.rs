@@ -13,8 +13,8 @@ use std::sync::Arc;
 use coordinator_adapter::{KeyValue, Listing, Revision, WatchBatch, WatchEvent};
 
 use crate::types::{
-    BrokerEpoch, BrokerId, Incarnation, PartitionEpoch, PartitionIndex, PartitionRecord, TopicId, TopicName,
-    TopicPartition,
+    BrokerEpoch, BrokerId, Incarnation, PartitionEpoch, PartitionIndex, PartitionRecord, PartitionState,
+    TopicId, TopicName, TopicPartition,
 };
 
 use super::keyspace::{Key, Keyspace};
@@ -191,6 +191,16 @@ impl Image {
     /// The brokers that hold a lease and serve.
     pub fn active_brokers(&self) -> impl Iterator<Item = BrokerId> {
         self.live.iter().filter(|(_, live)| live.state == LiveState::Active).map(|(id, _)| *id)
+    }
+
+    /// Whether another than its leader could lead a partition at once: in sync, live, serving, and with a disk that works.
+    #[must_use]
+    pub fn has_successor(&self, state: &PartitionState) -> bool {
+        let serves = |member: &Incarnation| {
+            let live = self.live.get(&member.broker).filter(|live| live.epoch == member.epoch);
+            live.is_some_and(|live| live.state == LiveState::Active && !live.disk_failed)
+        };
+        state.isr.iter().any(|member| Some(*member) != state.leader && serves(member))
     }
 
     /// The mod revision of the value that this image holds for `key`.

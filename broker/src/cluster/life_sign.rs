@@ -17,6 +17,14 @@ use super::values::{Live, LiveState, VERSION, encode};
 /// How often a write is tried again at once because the version that it named was not the last.
 const ATTEMPTS_MAX: usize = 4;
 
+/// What a broker says of itself there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) state: LiveState,
+    pub(super) disk_full: bool,
+    pub(super) disk_failed: bool,
+}
+
 /// What became of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -54,25 +62,24 @@ impl LifeSign {
     pub(super) async fn appear(
         &mut self,
         lease: LeaseId,
-        state: LiveState,
-        disk_full: bool,
+        condition: Condition,
     ) -> Result<Outcome, ClusterError> {
         self.version = None;
-        self.write(lease, self.value(lease, state, disk_full), true).await
+        self.write(lease, self.value(lease, condition), true).await
     }
 
     /// Writes a life sign over the one that stands under the same lease.
     pub(super) async fn change(
         &mut self,
         lease: LeaseId,
-        state: LiveState,
-        disk_full: bool,
+        condition: Condition,
     ) -> Result<Outcome, ClusterError> {
-        self.write(lease, self.value(lease, state, disk_full), false).await
+        self.write(lease, self.value(lease, condition), false).await
     }
 
-    fn value(&self, lease: LeaseId, state: LiveState, disk_full: bool) -> Bytes {
-        encode(&Live { v: VERSION, epoch: self.incarnation.epoch, state, lease, disk_full })
+    fn value(&self, lease: LeaseId, condition: Condition) -> Bytes {
+        let Condition { state, disk_full, disk_failed } = condition;
+        encode(&Live { v: VERSION, epoch: self.incarnation.epoch, state, lease, disk_full, disk_failed })
     }
 
     async fn write(&mut self, lease: LeaseId, value: Bytes, new: bool) -> Result<Outcome, ClusterError> {

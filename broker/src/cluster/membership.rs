@@ -18,11 +18,12 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 use crate::types::{BrokerId, DirectoryId, Incarnation};
 
 use super::error::ClusterError;
 use super::keyspace::Keyspace;
-use super::life_sign::{LifeSign, Outcome};
+use super::life_sign::{Condition, LifeSign, Outcome};
 use super::pause::Pause;
 use super::registration::register;
 use super::values::{HostPort, LiveState, Recovered};
@@ -89,8 +90,7 @@ pub enum Standing {
 #[derive(Clone, Copy, Debug, Default)]
 struct Wish {
     number: u64,
-    state: LiveState,
-    disk_full: bool,
+    condition: Condition,
 }
 
 /// What became of a wish; the last attempt.
@@ -126,6 +126,7 @@ impl Membership {
         metrics: Arc<Metrics>,
         registration: NewRegistration,
         options: MembershipOptions,
+        tasks: &Tasks,
     ) -> Result<Arc<Self>, ClusterError> {
         let stranger_wait = Duration::from_millis(options.stranger_wait_ms);
         let incarnation = register(&store, &keyspace, &registration, stranger_wait).await?;
@@ -138,7 +139,7 @@ impl Membership {
         };
         let session = Session::open(Arc::clone(&store), session_options.clone(), gate_out.clone()).await?;
         let mut sign = LifeSign::new(Arc::clone(&store), &keyspace, incarnation);
-        match sign.appear(session.lease(), LiveState::Starting, false).await? {
+        match sign.appear(session.lease(), Condition::default()).await? {
             Outcome::Written => {}
             Outcome::LeaseLost => {
                 let reason = "the lease was gone before the life sign was written".to_owned();
@@ -160,7 +161,7 @@ impl Membership {
             attempts,
             sign,
         };
-        let task = tokio::spawn(keeper.run(session, stop.clone()));
+        let task = tasks.spawn("membership", keeper.run(session, stop.clone()));
         Ok(Arc::new(Self {
             incarnation,
             standing: standing_out,
@@ -202,7 +203,7 @@ impl Membership {
         let mut number = 0;
         self.wish.send_modify(|wish| {
             wish.number += 1;
-            wish.state = state;
+            wish.condition.state = state;
             number = wish.number;
         });
         let gone = ClusterError::Superseded { broker: self.incarnation.broker };
@@ -214,12 +215,20 @@ impl Membership {
 
     /// Says whether a data directory refuses writes for lack of space; written soon.
     pub fn set_disk_full(&self, full: bool) {
+        self.wish(|condition| condition.disk_full = full);
+    }
+
+    /// Says that a data directory has failed; written soon.
+    pub fn set_disk_failed(&self) {
+        self.wish(|condition| condition.disk_failed = true);
+    }
+
+    fn wish(&self, change: impl FnOnce(&mut Condition)) {
         self.wish.send_if_modified(|wish| {
-            let news = wish.disk_full != full;
-            if news {
-                wish.number += 1;
-                wish.disk_full = full;
-            }
+            let before = wish.condition;
+            change(&mut wish.condition);
+            let news = wish.condition != before;
+            wish.number += u64::from(news);
             news
         });
     }
@@ -237,7 +246,7 @@ impl Membership {
             && task.await.is_err()
         {
             tracing::error!(
-                "the task that kept this broker's place had panicked; its lease runs out by itself"
+                "the task that kept this broker's place was stopped; its lease runs out by itself"
             );
         }
     }
@@ -311,7 +320,7 @@ impl Keeper {
         loop {
             let wish = *self.wish.borrow_and_update();
             if wish.number != done {
-                let outcome = self.sign.change(session.lease(), wish.state, wish.disk_full).await;
+                let outcome = self.sign.change(session.lease(), wish.condition).await;
                 let result = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
                 match outcome {
                     Ok(Outcome::Written) => {
@@ -361,7 +370,7 @@ impl Keeper {
         let session =
             Session::open(Arc::clone(&self.store), self.session_options.clone(), self.gate.clone()).await?;
         let wish = *self.wish.borrow();
-        let outcome = match self.sign.appear(session.lease(), wish.state, wish.disk_full).await {
+        let outcome = match self.sign.appear(session.lease(), wish.condition).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 // Nobody will renew it: it must not hold the id any longer than need be.

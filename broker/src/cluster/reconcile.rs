@@ -105,7 +105,10 @@ fn topic_writes(image: &Image, topic: &Topic, braked: bool, writes: &mut Vec<Par
 /// no replica serves.
 fn first_state(image: &Image, topic: &Topic, replicas: &[BrokerId]) -> Option<PartitionState> {
     let serving = |broker: &BrokerId| {
-        let live = image.live.get(broker).filter(|live| live.state == LiveState::Active)?;
+        let live = image.live.get(broker)?;
+        if live.state != LiveState::Active || live.disk_failed {
+            return None;
+        }
         Some((Incarnation { broker: *broker, epoch: live.epoch }, live.disk_full))
     };
     let candidates: Vec<(Incarnation, bool)> = replicas.iter().filter_map(serving).collect();

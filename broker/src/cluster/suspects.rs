@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 use crate::types::BrokerId;
 
 use super::image::Image;
@@ -73,6 +74,7 @@ impl Suspects {
         probe: Arc<dyn Probe>,
         metrics: Arc<Metrics>,
         options: SuspectOptions,
+        tasks: &Tasks,
     ) -> Self {
         let me = membership.incarnation().broker;
         let reprobe = Duration::from_millis(options.reprobe_ms.max(1));
@@ -90,7 +92,7 @@ impl Suspects {
             revoked: BTreeMap::new(),
             probes: FuturesUnordered::new(),
         };
-        Self { task: tokio::spawn(detective.run(reports)) }
+        Self { task: tasks.spawn("suspects", detective.run(reports)) }
     }
 }
 

@@ -300,6 +300,9 @@ pub struct Live {
     /// Whether a data directory refuses writes for lack of space.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disk_full: bool,
+    /// Whether a data directory has failed a write or an fsync, so that this broker is about to end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk_failed: bool,
 }
 
 /// The seat of the controller, under its lease.
@@ -392,6 +395,7 @@ mod tests {
             state: LiveState::Active,
             lease: LeaseId(0x694d_77aa),
             disk_full: false,
+            disk_failed: false,
         };
         let stored = encode(&live);
         assert_eq!(&stored[..], br#"{"v":1,"epoch":9021,"state":"active","lease":"694d77aa"}"#);

@@ -21,6 +21,7 @@ use tokio::time::{MissedTickBehavior, interval_at};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 
 use super::image::{Applied, Image};
 use super::keyspace::{Key, Keyspace};
@@ -80,12 +81,13 @@ impl Watcher {
         clock: Clock,
         metrics: Arc<Metrics>,
         options: WatcherOptions,
+        tasks: &Tasks,
     ) -> Self {
         let (images, images_out) = watch::channel(Arc::new(Image::default()));
         let (contact, contact_out) = watch::channel(Contact { away_since: Some(clock.now()) });
         let image = Image::default();
         let follower = Follower { store, keyspace, clock, metrics, options, image, images, contact };
-        let task = tokio::spawn(follower.run());
+        let task = tasks.spawn("watcher", follower.run());
         Self { images: images_out, contact: contact_out, task }
     }
 

@@ -18,6 +18,14 @@ pub enum Coordinator {
 }
 
 impl Coordinator {
+    /// What is waited for until the store answers, for people.
+    pub(super) fn waited_for(self, config: &Config) -> String {
+        match self {
+            Self::Etcd => format!("waiting for etcd at {}", config.etcd.endpoints.join(", ")),
+            Self::Embedded => "opening the embedded coordination store".to_owned(),
+        }
+    }
+
     /// Opens the store. An etcd that is away is no error yet.
     ///
     /// # Errors

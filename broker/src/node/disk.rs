@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::storage::DataDir;
+use crate::tasks::Tasks;
 
 /// What the disk said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,11 @@ impl DiskWatch {
         data_dir: Arc<DataDir>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        tasks: &Tasks,
         stop: CancellationToken,
     ) -> watch::Receiver<DiskState> {
         let (sender, receiver) = watch::channel(DiskState { answers: true, full: false });
-        tokio::spawn(async move {
+        tasks.spawn("disk watch", async move {
             let mut ticks = tokio::time::interval(self.interval);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {

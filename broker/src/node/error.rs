@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use coordinator_adapter::StoreError;
 
 use crate::cluster::ClusterError;
-use crate::replication::ReplicationError;
+use crate::replication::{LogFailure, ReplicationError};
 use crate::storage::StorageError;
+use crate::tasks::Crash;
 
 /// Why a broker process ends by itself.
 #[derive(Debug, thiserror::Error)]
@@ -56,4 +57,17 @@ pub enum NodeError {
         "another process has taken over broker id {0}; this one stops. Give each broker an id of its own"
     )]
     Superseded(i32),
+    /// The disk has failed a log.
+    #[error(
+        "the disk failed the log of {}: {}; this broker has given its partitions away and ends. Look at the disk (dmesg, \
+         smartctl), then start the broker again: recovery keeps what is durable and fetches the rest",
+        .0.tp, .0.reason
+    )]
+    LogFailed(LogFailure),
+    /// A part of the process has panicked.
+    #[error(
+        "a part of this broker has panicked ({}: {}), so it ends; start it again, and report this with its log",
+        .0.task, .0.reason
+    )]
+    Crashed(Crash),
 }

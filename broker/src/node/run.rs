@@ -1,5 +1,6 @@
 //! From the configuration to the last flush, in order.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::crash::{Place, until_a_crash};
 use super::disk::{DiskState, DiskWatch};
 use super::duties::{Duties, log_options};
 use super::health::Health;
 use super::isr::IsrBridge;
-use super::startup::{self, Bound, Joining};
+use super::lobby::Lobby;
+use super::startup::{self, Joining};
 use super::stop::{self, Reason};
 use super::{Coordinator, NodeError, limits};
 use crate::clock::Clock;
@@ -25,9 +28,10 @@ use crate::kafka::KafkaServer;
 use crate::metrics::Metrics;
 use crate::net::TcpListener;
 use crate::peer::Peers;
-use crate::replication::{Replicas, ReplicasParts};
+use crate::replication::{Replicas, ReplicasParts, ReplicationError};
 use crate::service::{Service, ServiceParts, Vitals};
 use crate::storage::DataDir;
+use crate::tasks::Tasks;
 use crate::types::{BrokerId, TopicPartition};
 
 /// Reports of dead peers that may wait; more are dropped, since they come again.
@@ -37,6 +41,8 @@ const REFRESHES_QUEUED_MAX: usize = 256;
 
 /// How long appends in flight may take to be committed before the leaderships are handed over all the same.
 const SETTLE_LIMIT: Duration = Duration::from_millis(300);
+/// How long the logs on a disk that fails may take to close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What every part of the process shares.
 struct Base {
@@ -46,10 +52,22 @@ struct Base {
     store: Arc<dyn Store>,
     keyspace: Keyspace,
     watcher: Watcher,
+    tasks: Tasks,
     stop: CancellationToken,
 }
 
 impl Base {
+    fn joining(&self) -> Joining {
+        Joining {
+            store: Arc::clone(&self.store),
+            keyspace: self.keyspace.clone(),
+            clock: self.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+            options: self.config.membership.clone(),
+            tasks: self.tasks.clone(),
+        }
+    }
+
     fn commands(&self) -> Arc<Commands> {
         Arc::new(Commands::new(
             Arc::clone(&self.store),
@@ -72,16 +90,32 @@ struct Floor {
     refresh: mpsc::Receiver<TopicPartition>,
 }
 
-/// Runs one broker until it is asked to stop, then stops it in order.
+/// Runs one broker until it is asked to stop, then stops it in order. A part of it that panics ends it at once, and its
+/// lease with it: others take over, and the next start finds out by recovery what was left.
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(mut config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
+pub async fn run(config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
+    let tasks = Tasks::default();
+    let place = Place::new();
+    let work = Box::pin(run_watched(config, coordinator, tasks.clone(), &place));
+    until_a_crash(&tasks, &place, work).await
+}
+
+async fn run_watched(
+    mut config: Config,
+    coordinator: Coordinator,
+    tasks: Tasks,
+    place: &Place,
+) -> Result<(), NodeError> {
     let (http, kafka) = startup::bind(&config.broker).await?;
+    let advertised = (http.advertised.clone(), kafka.advertised.clone());
     let open_files = limits::raise_open_files();
     limits::leave_files_free(&mut config, open_files.unwrap_or(u64::MAX));
     let clock = Clock::system();
     let metrics = Arc::new(Metrics::new());
+    let lobby = Lobby::open(http, kafka, &metrics, &config.http);
+    lobby.says(coordinator.waited_for(&config));
     let store = coordinator.open(&config).await?;
     let keyspace = Keyspace::new(&config.broker.cluster);
     let meta = startup::cluster_identity(store.as_ref(), &keyspace, &clock).await?;
@@ -92,31 +126,30 @@ pub async fn run(mut config: Config, coordinator: Coordinator) -> Result<(), Nod
         clock.clone(),
         Arc::clone(&metrics),
         config.watcher.clone(),
+        &tasks,
     );
-    let base = Base { config, clock, metrics, store, keyspace, watcher, stop: CancellationToken::new() };
+    let stop = CancellationToken::new();
+    let base = Base { config, clock, metrics, store, keyspace, watcher, tasks, stop };
     let floor = lay_floor(&base, data_dir);
+    lobby.says("opening its logs");
     let options = log_options(&TopicConfig::default(), base.config.producer_id_expiration_ms);
     let summary = floor.replicas.recover(options).await?;
     let recovered = startup::proof(&floor.data_dir, &summary);
 
-    let joining = Joining {
-        store: Arc::clone(&base.store),
-        keyspace: base.keyspace.clone(),
-        clock: base.clock.clone(),
-        metrics: Arc::clone(&base.metrics),
-        options: base.config.membership.clone(),
-    };
-    let advertised = (http.advertised.clone(), kafka.advertised.clone());
-    let membership = joining.join(&base.config.broker, advertised, &floor.data_dir, recovered).await?;
+    lobby.says("registering in the cluster");
+    let membership =
+        base.joining().join(&base.config.broker, &advertised, &floor.data_dir, recovered).await?;
+    // Set once: there is one run.
+    let _ = place.set(Arc::clone(&membership));
     tracing::info!(
         broker = %membership.incarnation(),
         cluster = base.config.broker.cluster,
-        http = %http.advertised,
-        kafka = %kafka.advertised,
+        http = %advertised.0,
+        kafka = %advertised.1,
         open_files,
         "registered"
     );
-    serve(base, floor, membership, http, kafka).await
+    serve(base, floor, membership, lobby).await
 }
 
 fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
@@ -126,6 +159,7 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
         base.clock.clone(),
         base.config.peer.clone(),
         BrokerId(base.config.broker.id),
+        base.tasks.clone(),
     );
     let (suspects_in, suspects) = mpsc::channel(SUSPECTS_QUEUED_MAX);
     let (refresh_in, refresh) = mpsc::channel(REFRESHES_QUEUED_MAX);
@@ -133,6 +167,7 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
         options: base.config.replication.clone(),
         clock: base.clock.clone(),
         metrics: Arc::clone(&base.metrics),
+        tasks: base.tasks.clone(),
         data_dir: Arc::clone(&data_dir),
         link: Arc::clone(&peers) as _,
         isr_store: Arc::clone(&isr) as _,
@@ -142,13 +177,7 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
     Floor { data_dir, replicas, peers, isr, suspects, suspects_in, refresh }
 }
 
-async fn serve(
-    base: Base,
-    floor: Floor,
-    membership: Arc<Membership>,
-    http: Bound,
-    kafka: Bound,
-) -> Result<(), NodeError> {
+async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lobby) -> Result<(), NodeError> {
     let me = membership.incarnation();
     let images = base.watcher.images();
     floor.replicas.start(me);
@@ -166,10 +195,7 @@ async fn serve(
         metrics: Arc::clone(&base.metrics),
         options: base.config.service.clone(),
     });
-    let doors = CancellationToken::new();
-    let http_server = HttpServer::new(Arc::clone(&service), base.config.http.clone());
-    let http_door = tokio::spawn(http_server.serve(http.listener, doors.clone()));
-    let kafka_door = open_kafka_door(&base, &floor, &service, kafka.listener, &doors);
+    let doors = Doors::open(&base, &floor, &service, lobby.close().await?);
     let workers = Workers::start(&base, &floor, &membership, &vitals, &images);
     let (first_done, converged) = watch::channel(false);
     let duties = Duties {
@@ -182,7 +208,7 @@ async fn serve(
         delete_grace: Duration::from_millis(base.config.node.delete_grace_ms),
         producer_id_expiration_ms: base.config.producer_id_expiration_ms,
     };
-    tokio::spawn(duties.run(first_done, base.stop.clone()));
+    base.tasks.spawn("duties", duties.run(first_done, base.stop.clone()));
     let suspects = Suspects::start(
         Arc::clone(&base.store),
         base.keyspace.clone(),
@@ -192,21 +218,25 @@ async fn serve(
         Arc::clone(&floor.peers) as _,
         Arc::clone(&base.metrics),
         base.config.suspects.clone(),
+        &base.tasks,
     );
-    become_active(&base, &membership, converged, me).await;
-
-    let reason = stop::requested(membership.standing()).await;
+    let mut requested = pin!(stop::requested(membership.standing(), floor.replicas.log_failure()));
+    let reason = tokio::select! {
+        reason = requested.as_mut() => reason,
+        () = become_active(&base, &membership, converged, me) => requested.await,
+    };
     tracing::info!(broker = %me, ?reason, "stopping");
     vitals.set_draining(true);
-    if reason == Reason::Asked {
-        stop::settle(&floor.replicas, SETTLE_LIMIT).await;
+    if reason != Reason::Superseded {
+        if let Reason::LogFailed(_) = reason {
+            membership.set_disk_failed();
+        }
+        stop::settle(&floor.replicas, &images, SETTLE_LIMIT).await;
         let limit = Duration::from_millis(base.config.node.drain_ms_max);
         stop::hand_over(me, &membership, images, limit).await;
     }
     workers.controller.stop().await;
-    doors.cancel();
-    // A door that panicked is closed, too.
-    let _ = tokio::join!(http_door, kafka_door);
+    doors.close().await;
     base.stop.cancel();
     drop(suspects);
     close_and_leave(&floor.replicas, floor.data_dir, &membership, reason).await
@@ -220,30 +250,61 @@ async fn close_and_leave(
     reason: Reason,
 ) -> Result<(), NodeError> {
     let me = membership.incarnation();
-    replicas.shutdown().await?;
-    if reason == Reason::Asked {
-        let marked = tokio::task::spawn_blocking(move || data_dir.mark_clean(me.epoch));
-        marked.await.expect("marking a directory does not panic")?;
-    }
+    let closed = match reason {
+        // A disk that fails may as well never answer; what is not closed is recovered.
+        Reason::LogFailed(_) => {
+            let closed = tokio::time::timeout(CLOSE_LIMIT, replicas.shutdown()).await;
+            closed.unwrap_or(Err(ReplicationError::NotClosed))
+        }
+        _ => replicas.shutdown().await,
+    };
+    let closed = match (closed, &reason) {
+        (Ok(()), Reason::Asked) => {
+            let marked = tokio::task::spawn_blocking(move || data_dir.mark_clean(me.epoch));
+            marked.await.expect("marking a directory does not panic").map_err(NodeError::from)
+        }
+        (closed, _) => closed.map_err(NodeError::from),
+    };
     membership.leave().await;
     tracing::info!(broker = %me, "stopped");
     match reason {
-        Reason::Asked => Ok(()),
+        Reason::Asked => closed,
         Reason::Superseded => Err(NodeError::Superseded(me.broker.0)),
+        Reason::LogFailed(failure) => Err(NodeError::LogFailed(failure)),
     }
 }
 
-/// The Kafka door, which also tells when the links of other brokers break.
-fn open_kafka_door(
-    base: &Base,
-    floor: &Floor,
-    service: &Arc<Service>,
-    listener: TcpListener,
-    doors: &CancellationToken,
-) -> JoinHandle<()> {
-    let server = KafkaServer::new(Arc::clone(service), base.config.kafka.clone())
-        .report_lost_links(floor.suspects_in.clone());
-    tokio::spawn(server.serve(listener, doors.clone()))
+/// Both doors, open.
+struct Doors {
+    http: JoinHandle<()>,
+    kafka: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Doors {
+    /// The Kafka door also tells when the links of other brokers break.
+    fn open(
+        base: &Base,
+        floor: &Floor,
+        service: &Arc<Service>,
+        (http, kafka): (TcpListener, TcpListener),
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let http_server = HttpServer::new(Arc::clone(service), base.config.http.clone());
+        let kafka_server = KafkaServer::new(Arc::clone(service), base.config.kafka.clone())
+            .report_lost_links(floor.suspects_in.clone());
+        Self {
+            http: base.tasks.spawn("http door", http_server.serve(http, stop.clone())),
+            kafka: base.tasks.spawn("kafka door", kafka_server.serve(kafka, stop.clone())),
+            stop,
+        }
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        // One that panicked is closed, too.
+        let _ = tokio::join!(self.http, self.kafka);
+    }
 }
 
 /// Work in the background that ends with the process.
@@ -269,6 +330,7 @@ impl Workers {
             Arc::clone(&floor.data_dir),
             base.clock.clone(),
             Arc::clone(&base.metrics),
+            &base.tasks,
             base.stop.clone(),
         );
         let controller = Controller::start(
@@ -279,6 +341,7 @@ impl Workers {
             base.clock.clone(),
             Arc::clone(&base.metrics),
             base.config.controller.clone(),
+            &base.tasks,
         );
         let health = Health {
             contact: base.watcher.contact(),
@@ -292,7 +355,7 @@ impl Workers {
             clock: base.clock.clone(),
             session_timeout: Duration::from_millis(base.config.membership.session_timeout_ms),
         };
-        tokio::spawn(health.run(base.stop.clone()));
+        base.tasks.spawn("health", health.run(base.stop.clone()));
         Self { controller }
     }
 }

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::net::{TcpListener, listen};
 use crate::replication::RecoverySummary;
 use crate::storage::DataDir;
+use crate::tasks::Tasks;
 use crate::types::BrokerId;
 
 /// How long to wait before an etcd that is away is asked again.
@@ -169,21 +170,22 @@ pub(super) struct Joining {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     pub(super) options: MembershipOptions,
+    pub(super) tasks: Tasks,
 }
 
 impl Joining {
     pub(super) async fn join(
         self,
         settings: &BrokerSettings,
-        (http, kafka): (HostPort, HostPort),
+        (http, kafka): &(HostPort, HostPort),
         data_dir: &Arc<DataDir>,
         recovered: Recovered,
     ) -> Result<Arc<Membership>, NodeError> {
         let registration = NewRegistration {
             broker: BrokerId(settings.id),
             incarnation: Uuid::new_v4(),
-            http,
-            kafka,
+            http: http.clone(),
+            kafka: kafka.clone(),
             rack: settings.rack.clone(),
             dirs: vec![data_dir.id()],
             recovered,
@@ -197,6 +199,7 @@ impl Joining {
                 Arc::clone(&self.metrics),
                 registration.clone(),
                 self.options.clone(),
+                &self.tasks,
             );
             match joined.await {
                 Ok(membership) => break membership,

@@ -7,23 +7,25 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cluster::{Image, LiveState, Membership, Standing};
-use crate::replication::{Replicas, RoleKind};
+use crate::replication::{LogFailure, Replicas};
 use crate::types::Incarnation;
 
-/// How often it is looked whether everything is committed.
-const SETTLE_POLL: Duration = Duration::from_millis(2);
-
 /// Why the broker stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
     /// Somebody asked it to.
     Asked,
     /// Another process has its id.
     Superseded,
+    /// Its disk has failed a log.
+    LogFailed(LogFailure),
 }
 
-/// Waits for SIGTERM, SIGINT, or the news that another process has this broker's id.
-pub(super) async fn requested(mut standing: watch::Receiver<Standing>) -> Reason {
+/// Waits for SIGTERM, SIGINT, the news that another process has this broker's id, or a log that the disk has failed.
+pub(super) async fn requested(
+    mut standing: watch::Receiver<Standing>,
+    mut log_failure: watch::Receiver<Option<LogFailure>>,
+) -> Reason {
     let mut terminate = signal(SignalKind::terminate()).ok();
     let mut interrupt = signal(SignalKind::interrupt()).ok();
     let superseded = async {
@@ -36,10 +38,18 @@ pub(super) async fn requested(mut standing: watch::Receiver<Standing>) -> Reason
             }
         }
     };
+    let log_failed = async {
+        let failed = log_failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
+        match failed {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = received(terminate.as_mut()) => Reason::Asked,
         () = received(interrupt.as_mut()) => Reason::Asked,
         () = superseded => Reason::Superseded,
+        failure = log_failed => Reason::LogFailed(failure),
     }
 }
 
@@ -52,19 +62,20 @@ async fn received(signal: Option<&mut tokio::signal::unix::Signal>) {
     }
 }
 
-/// Waits, up to `limit`, until all that was appended here is committed, so that the next leader has it and nobody who
-/// waits for an answer is told "perhaps". New appends must be refused already.
-pub(super) async fn settle(replicas: &Replicas, limit: Duration) {
-    let is_settled = || {
-        replicas
-            .all()
-            .iter()
-            .map(|partition| partition.status())
-            .all(|status| status.role != RoleKind::Leader || status.high_watermark >= status.log_end)
-    };
+/// Waits, up to `limit`, until all that was appended to partitions that others can lead is committed, so that the next
+/// leader has it and nobody who waits for an answer is told "perhaps". New appends to these must be refused already.
+pub(super) async fn settle(replicas: &Replicas, images: &watch::Receiver<Arc<Image>>, limit: Duration) {
     let settled = async {
-        while !is_settled() {
-            tokio::time::sleep(SETTLE_POLL).await;
+        loop {
+            let image = Arc::clone(&images.borrow());
+            let mut leaving = replicas.all();
+            leaving.retain(|partition| image.has_successor(&partition.record().state));
+            let waits = leaving.iter().map(|partition| partition.settled());
+            let waited = futures_util::future::join_all(waits).await;
+            // What was let in just before the refusals began may have come meanwhile.
+            if !waited.contains(&true) {
+                return;
+            }
         }
     };
     // Late is no harm: the answer is then that the outcome is unknown, as in a crash.
@@ -99,16 +110,8 @@ pub(super) async fn hand_over(
     }
 }
 
-/// How many partitions this life leads that somebody else could lead: an in-sync, live, active other exists.
+/// How many partitions this life leads that somebody else could lead.
 fn leads(image: &Image, me: Incarnation) -> usize {
-    let active: Vec<_> = image.active_brokers().collect();
-    image
-        .partitions()
-        .filter(|(_, _, record)| record.state.is_led_by(me))
-        .filter(|(_, _, record)| {
-            record.state.isr.iter().any(|member| {
-                member.broker != me.broker && active.contains(&member.broker) && image.is_live(*member)
-            })
-        })
-        .count()
+    let led = image.partitions().filter(|(_, _, record)| record.state.is_led_by(me));
+    led.filter(|(_, _, record)| image.has_successor(&record.state)).count()
 }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::cluster::{HostPort, Image, Probe};
 use crate::replication::{LeaderLink, LinkError};
 use crate::service::{Forward, ForwardError};
+use crate::tasks::Tasks;
 use crate::types::BrokerId;
 use crate::wire::{FetchRequest, FetchResponse, Request, Response, link_client_id};
 
@@ -34,6 +35,7 @@ pub struct Peers {
     clock: Clock,
     options: PeerOptions,
     client_id: String,
+    tasks: Tasks,
     links: Mutex<HashMap<(BrokerId, Lane), Arc<Link>>>,
 }
 
@@ -45,9 +47,10 @@ impl Peers {
         clock: Clock,
         options: PeerOptions,
         me: BrokerId,
+        tasks: Tasks,
     ) -> Arc<Self> {
         let client_id = link_client_id(me);
-        Arc::new(Self { images, clock, options, client_id, links: Mutex::default() })
+        Arc::new(Self { images, clock, options, client_id, tasks, links: Mutex::default() })
     }
 
     /// The link to `peer`; its task ends with this value.
@@ -62,7 +65,7 @@ impl Peers {
                 options: self.options.clone(),
                 queue,
             };
-            tokio::spawn(driver.run());
+            self.tasks.spawn("link", driver.run());
             Arc::new(Link::new(self.clock.clone(), self.client_id.clone(), sender))
         });
         Arc::clone(link)

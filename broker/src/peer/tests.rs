@@ -34,7 +34,7 @@ struct Cluster {
 impl Cluster {
     fn new(options: PeerOptions) -> Self {
         let (images, seen) = watch::channel(Arc::new(Image::default()));
-        let peers = Peers::new(seen, Clock::system(), options, BrokerId(1));
+        let peers = Peers::new(seen, Clock::system(), options, BrokerId(1), crate::tasks::Tasks::default());
         Self { images, peers }
     }
 
@@ -56,6 +56,7 @@ impl Cluster {
             state: LiveState::Active,
             lease: LeaseId(1),
             disk_full: false,
+            disk_failed: false,
         };
         self.change(|image| {
             image.brokers.insert(PEER, Arc::new(registration));

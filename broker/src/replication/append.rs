@@ -74,7 +74,7 @@ struct Wait {
     list: WaitFor,
     at: Offset,
     slot: Arc<Slot>,
-    _place: Ticket,
+    _place: Option<Ticket>,
 }
 
 impl Drop for Wait {
@@ -135,7 +135,7 @@ impl Partition {
         let appended = match self.append_locked(&mut inner, append, now, now_ms) {
             Ok(appended) => appended,
             Err(error) => {
-                inner.end_waits_if_poisoned(&mut effects);
+                inner.look_for_failure(&mut effects);
                 drop(inner);
                 self.carry_out(effects);
                 return Err(error);
@@ -156,7 +156,7 @@ impl Partition {
             list,
             at: appended.end_offset,
             slot,
-            _place: place,
+            _place: Some(place),
         });
         Ok((appended, wait))
     }
@@ -215,6 +215,25 @@ impl Partition {
                 },
             }
         })
+    }
+
+    /// Waits until all that is in the log now is committed, or this leader cannot commit it any more. Whether there was
+    /// anything to wait for.
+    pub async fn settled(self: &Arc<Self>) -> bool {
+        let Some(wait) = self.wait_to_settle() else { return false };
+        wait.slot.ended().await;
+        true
+    }
+
+    fn wait_to_settle(self: &Arc<Self>) -> Option<Wait> {
+        let mut inner = self.lock();
+        let (Role::Leader(leader), Some(log)) = (&inner.role, &inner.log) else { return None };
+        let end = log.end_offset();
+        if leader.high_watermark() >= end || log.poisoned().is_some() {
+            return None;
+        }
+        let slot = inner.committed.push(end);
+        Some(Wait { partition: Arc::clone(self), list: WaitFor::Committed, at: end, slot, _place: None })
     }
 
     fn flush_failure(&self, base_offset: Offset) -> AppendError {

@@ -98,7 +98,8 @@ impl FetcherSet {
             failures: 0,
             rounds: 0,
         };
-        Puller { partitions: BTreeMap::new(), version: 0, bell, task: tokio::spawn(pull.run()) }
+        let task = self.shared.tasks.spawn("fetcher", pull.run());
+        Puller { partitions: BTreeMap::new(), version: 0, bell, task }
     }
 }
 

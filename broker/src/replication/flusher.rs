@@ -13,6 +13,7 @@ use super::partition::{Effects, Partition};
 use super::waiters::Ended;
 use crate::metrics::{Metrics, seconds};
 use crate::storage::FlushJob;
+use crate::tasks::Tasks;
 
 /// Where one partition stands with its flushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,12 +79,11 @@ impl Waiting {
 
 impl Flusher {
     /// `threads` of them; with zero, whoever asks for a flush does it.
-    pub(super) fn new(threads: usize, metrics: &Arc<Metrics>) -> Self {
+    pub(super) fn new(threads: usize, metrics: &Arc<Metrics>, tasks: &Tasks) -> Self {
         let queue = Arc::new(Queue::default());
         let spawn = |number| {
             let (queue, metrics) = (Arc::clone(&queue), Arc::clone(metrics));
-            let name = format!("flush-{number}");
-            std::thread::Builder::new().name(name).spawn(move || queue.work(&metrics))
+            tasks.thread(format!("flush-{number}"), move || queue.work(&metrics))
         };
         let mut handles = Vec::new();
         for number in 0..threads {
@@ -185,10 +185,11 @@ impl Partition {
                 let reason = format!("an fsync failed: {error}");
                 tracing::error!(partition = %self.tp(), %error, "fsync failed: the log is closed for writing");
                 match &mut inner.log {
-                    Some(log) => log.poison(reason),
-                    None => inner.failed_flush = Some(reason),
+                    Some(log) => log.poison(reason.clone()),
+                    None => inner.failed_flush = Some(reason.clone()),
                 }
                 inner.end_waits(Ended::Failed, &mut effects);
+                effects.log_failed = Some(reason);
             }
         }
         inner.publish(&mut effects);

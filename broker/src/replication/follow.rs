@@ -38,12 +38,16 @@ pub(super) enum Change {
 }
 
 impl Partition {
-    /// What to ask the leader now; `None` while a blocking step has the log.
+    /// What to ask the leader now; `None` while a blocking step has the log, and once that has failed: a fetch is an
+    /// acknowledgement, and what it could bring could not be stored.
     pub(super) fn next_fetch(&self) -> Option<(NextFetch, Offset)> {
         let inner = self.lock();
         let (Role::Follower(follower), Some(view)) = (&inner.role, inner.view()) else {
             return None;
         };
+        if inner.log.as_ref().is_some_and(|log| log.poisoned().is_some()) {
+            return None;
+        }
         Some((follower.next_fetch(view), view.start))
     }
 
@@ -78,7 +82,12 @@ impl Partition {
         if !records.is_empty() {
             match log.append_as_follower(&records, now_ms) {
                 Ok(info) => _ = self.shared.metrics.replicated_bytes.inc_by(info.bytes),
-                Err(error) => return Taken::Failed(error.to_string()),
+                Err(error) => {
+                    inner.look_for_failure(&mut effects);
+                    drop(guard);
+                    self.carry_out(effects);
+                    return Taken::Failed(error.to_string());
+                }
             }
         }
         let view = super::partition::view_of(log, flush);
@@ -147,7 +156,11 @@ impl Partition {
         });
         match work.await {
             Ok(result) => result.map_err(|error| error.to_string()),
-            Err(error) => Err(format!("the step failed: {error}")),
+            Err(error) => {
+                let reason = format!("the step failed: {error}");
+                self.shared.tasks.note("cutting a log", error);
+                Err(reason)
+            }
         }
     }
 
@@ -182,6 +195,7 @@ impl Partition {
         if inner.flush_mode().counts_durable_only() {
             inner.want_flush(&mut effects);
         }
+        inner.look_for_failure(&mut effects);
         inner.publish(&mut effects);
         drop(inner);
         self.carry_out(effects);

@@ -89,7 +89,8 @@ impl IsrKeeper {
         };
         if let Some(proposal) = partition.propose() {
             tracing::debug!(partition = %partition.tp(), isr = ?proposal.state.isr, "proposes an in-sync set");
-            tokio::spawn(Arc::clone(self).pursue(Arc::clone(partition), proposal, permit));
+            let pursuit = Arc::clone(self).pursue(Arc::clone(partition), proposal, permit);
+            self.shared.tasks.spawn("isr proposal", pursuit);
         }
     }
 

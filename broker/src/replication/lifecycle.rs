@@ -206,6 +206,7 @@ impl Partition {
         let mut inner = self.lock();
         inner.end_waits(Ended::Lost, &mut effects);
         inner.polls.all(&mut effects.bells);
+        let flush = inner.flush_mode();
         let log = inner.close();
         drop(inner);
         self.carry_out(effects);
@@ -213,6 +214,17 @@ impl Partition {
             return Ok(());
         };
         let result = log.close();
+        if log.poisoned().is_some() && result.is_err() && flush.counts_durable_only() {
+            // Nothing beyond was ever acknowledged here. Without `flush=ack` it may have been, and is worth the doubt.
+            match log.cut_to_durable() {
+                Ok(()) => {
+                    tracing::warn!(partition = %self.tp(), end = %log.end_offset(), "a log that failed was cut to what is durable")
+                }
+                Err(error) => {
+                    tracing::error!(partition = %self.tp(), %error, "a log that failed cannot be cut to what is durable; its checksums must judge it")
+                }
+            }
+        }
         // What the last checkpoint says of it.
         self.note_closed(&log);
         result

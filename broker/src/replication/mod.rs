@@ -61,5 +61,6 @@ pub use progress::Progress;
 pub use proposal::{OpenProposal, Settled};
 pub use read::{ReadView, ReplicaRead};
 pub use replicas::{Replicas, ReplicasParts};
+pub use shared::LogFailure;
 pub use status::{FollowerStatus, PartitionStatus, RoleKind};
 pub use waiters::{WakeAt, WakeHandle};

@@ -70,6 +70,8 @@ pub(super) struct Effects {
     pub(super) flush: bool,
     /// Ask the keeper of in-sync sets to look here.
     pub(super) look_at_isr: bool,
+    /// Tell that the log has failed, and why.
+    pub(super) log_failed: Option<String>,
 }
 
 impl Partition {
@@ -178,6 +180,9 @@ impl Partition {
 
     /// Does what was decided under the lock: fsync first, since it takes longest, then everyone who waits.
     pub(super) fn carry_out(self: &Arc<Self>, effects: Effects) {
+        if let Some(reason) = effects.log_failed {
+            self.shared.log_failed(&self.tp, reason);
+        }
         if effects.flush {
             self.shared.flusher.enqueue(Arc::clone(self));
         }
@@ -271,11 +276,11 @@ impl Inner {
         self.durable.end_all(ended, &mut effects.bells);
     }
 
-    /// Ends the waits for what a log that failed can never make durable.
-    pub(super) fn end_waits_if_poisoned(&mut self, effects: &mut Effects) {
-        if self.log.as_ref().is_some_and(|log| log.poisoned().is_some()) {
-            self.end_waits(Ended::Failed, effects);
-        }
+    /// If the log has failed, ends the waits for what it can never make durable, and tells of it.
+    pub(super) fn look_for_failure(&mut self, effects: &mut Effects) {
+        let Some(reason) = self.log.as_ref().and_then(Log::poisoned).map(str::to_owned) else { return };
+        self.end_waits(Ended::Failed, effects);
+        effects.log_failed = Some(reason);
     }
 
     /// Takes the log out for good. Who led leads no more: what it proposed is pursued no further.

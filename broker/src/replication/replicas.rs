@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::error::ReplicationError;
@@ -21,12 +21,13 @@ use super::options::ReplicationOptions;
 use super::outside::{IsrStore, LeaderLink};
 use super::partition::Partition;
 use super::registry::Registry;
-use super::shared::{Jitter, Session, Shared};
+use super::shared::{Jitter, LogFailure, Session, Shared};
 use super::upkeep;
 use super::waiters::WaitBound;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::storage::{DataDir, LogOptions, StorageError};
+use crate::tasks::Tasks;
 use crate::types::{BrokerId, Incarnation, PartitionIndex, PartitionRecord, TopicId, TopicPartition};
 
 /// Changes of the registry go on beside each other unless they fall on the same of these.
@@ -40,6 +41,8 @@ pub struct ReplicasParts {
     pub clock: Clock,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// Starts what works in the background.
+    pub tasks: Tasks,
     /// Where the logs are.
     pub data_dir: Arc<DataDir>,
     /// The way to the leaders.
@@ -65,7 +68,8 @@ impl Replicas {
     /// An empty registry over one data directory.
     #[must_use]
     pub fn new(parts: ReplicasParts) -> Arc<Self> {
-        let ReplicasParts { options, clock, metrics, data_dir, link, isr_store, suspects, refresh } = parts;
+        let ReplicasParts { options, clock, metrics, tasks, data_dir, link, isr_store, suspects, refresh } =
+            parts;
         let limits = LeaderLimits {
             lag_max: Duration::from_millis(options.replica_lag_ms_max),
             quiet_max: Duration::from_millis(options.acks_leader_quiet_ms),
@@ -73,13 +77,15 @@ impl Replicas {
         };
         let shared = Arc::new(Shared {
             limits,
-            flusher: Flusher::new(options.flush_threads, &metrics),
+            flusher: Flusher::new(options.flush_threads, &metrics, &tasks),
             waits: WaitBound::new(options.waiters_max),
             isr_queue: IsrQueue::default(),
             session: Session::new(clock.now()),
             jitter: Jitter::new(clock.unix_ms().unsigned_abs()),
             me: OnceLock::new(),
             live: Mutex::new(Liveness::unknown()),
+            log_failure: watch::Sender::new(None),
+            tasks,
             options,
             clock,
             metrics,
@@ -103,13 +109,14 @@ impl Replicas {
     pub fn start(self: &Arc<Self>, me: Incarnation) {
         assert!(self.shared.me.set(me).is_ok(), "a process has one incarnation");
         let (shared, registry) = (|| Arc::clone(&self.shared), || Arc::clone(&self.registry));
+        let tasks = &self.shared.tasks;
         let keeper = IsrKeeper { shared: shared(), registry: registry(), store: Arc::clone(&self.store) };
         self.tasks.lock().extend([
-            tokio::spawn(keeper.run()),
-            tokio::spawn(upkeep::checkpoints(shared(), registry())),
-            tokio::spawn(upkeep::retention(shared(), registry())),
-            tokio::spawn(upkeep::interval_flush(shared(), registry())),
-            tokio::spawn(upkeep::figures(shared(), registry())),
+            tasks.spawn("isr keeper", keeper.run()),
+            tasks.spawn("checkpoints", upkeep::checkpoints(shared(), registry())),
+            tasks.spawn("retention", upkeep::retention(shared(), registry())),
+            tasks.spawn("interval flush", upkeep::interval_flush(shared(), registry())),
+            tasks.spawn("figures", upkeep::figures(shared(), registry())),
         ]);
     }
 
@@ -145,6 +152,12 @@ impl Replicas {
     /// Never called means for ever.
     pub fn set_session_deadline(&self, until: Instant) {
         self.shared.session.set(until);
+    }
+
+    /// The first log here that its disk has failed, and the news of it: see [`LogFailure`].
+    #[must_use]
+    pub fn log_failure(&self) -> watch::Receiver<Option<LogFailure>> {
+        self.shared.log_failure.subscribe()
     }
 
     /// Brings one partition to the newest record: opens or creates its log, becomes leader or follower. Idempotent; an
@@ -210,6 +223,7 @@ impl Replicas {
             Ok(result) => result.map_err(|source| ReplicationError::Storage { tp: name, source }),
             Err(error) => {
                 let source = StorageError::Poisoned { reason: format!("the work on it failed: {error}") };
+                self.shared.tasks.note("opening or deleting a log", error);
                 Err(ReplicationError::Storage { tp: name, source })
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::flusher::Flusher;
 use super::isr::Liveness;
@@ -17,7 +17,21 @@ use super::waiters::WaitBound;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::storage::DataDir;
+use crate::tasks::Tasks;
 use crate::types::{Incarnation, TopicPartition};
+
+/// A log that its disk has failed: a write or an fsync of it ended in an error that is no lack of room, so that nobody
+/// knows what the disk holds, and it refuses writes until it is opened again.
+///
+/// One such log condemns the data directory, as in Kafka: the broker gives its leaderships away and ends, and recovery
+/// finds out what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFailure {
+    /// Whose log.
+    pub tp: TopicPartition,
+    /// What the disk said.
+    pub reason: String,
+}
 
 /// What all replicas of this broker share.
 pub(super) struct Shared {
@@ -34,6 +48,8 @@ pub(super) struct Shared {
     pub(super) me: OnceLock<Incarnation>,
     pub(super) live: Mutex<Liveness>,
     pub(super) refresh: mpsc::Sender<TopicPartition>,
+    pub(super) log_failure: watch::Sender<Option<LogFailure>>,
+    pub(super) tasks: Tasks,
 }
 
 impl std::fmt::Debug for Shared {
@@ -46,6 +62,17 @@ impl Shared {
     /// Asks for a newer record of `tp`. Dropped if many are asked for already: the watch brings it in any case.
     pub(super) fn ask_for_refresh(&self, tp: &TopicPartition) {
         let _ = self.refresh.try_send(tp.clone());
+    }
+
+    /// Tells that a log has failed; the first one is kept.
+    pub(super) fn log_failed(&self, tp: &TopicPartition, reason: String) {
+        self.log_failure.send_if_modified(|first| {
+            let is_first = first.is_none();
+            if is_first {
+                *first = Some(LogFailure { tp: tp.clone(), reason });
+            }
+            is_first
+        });
     }
 
     pub(super) fn live(&self) -> Liveness {

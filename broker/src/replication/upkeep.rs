@@ -57,7 +57,7 @@ pub(super) async fn write_checkpoints(
             false
         }
         Err(error) => {
-            tracing::error!(%error, "writing the checkpoints failed");
+            shared.tasks.note("writing the checkpoints", error);
             false
         }
     }
@@ -73,12 +73,12 @@ pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
         for partition in registry.all() {
             let work = tokio::task::spawn_blocking(move || partition.apply_retention());
             if let Err(error) = work.await {
-                tracing::error!(%error, "retention of a partition failed");
+                shared.tasks.note("retention", error);
             }
         }
         let (data_dir, now_ms) = (Arc::clone(&shared.data_dir), shared.clock.unix_ms());
         if let Err(error) = tokio::task::spawn_blocking(move || data_dir.empty_trash(now_ms)).await {
-            tracing::error!(%error, "deleting files failed");
+            shared.tasks.note("deleting files", error);
         }
     }
 }
@@ -101,7 +101,7 @@ pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>)
     }
 }
 
-/// Keeps the gauges.
+/// Keeps the gauges, and finds failed logs that nobody told of.
 pub(super) async fn figures(shared: Arc<Shared>, registry: Arc<Registry>) {
     let mut tick = tokio::time::interval(FIGURES_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -109,13 +109,17 @@ pub(super) async fn figures(shared: Arc<Shared>, registry: Arc<Registry>) {
         tick.tick().await;
         let (mut leads, mut under_replicated, mut under_min_isr) = (0, 0, 0);
         for partition in registry.all() {
-            let inner = partition.lock();
+            let mut effects = Effects::default();
+            let mut inner = partition.lock();
+            inner.look_for_failure(&mut effects);
             if matches!(inner.role, Role::Leader(_)) {
                 let state = &inner.record.state;
                 leads += 1;
                 under_replicated += i64::from(state.isr.len() < state.replicas.len());
                 under_min_isr += i64::from(!state.may_commit());
             }
+            drop(inner);
+            partition.carry_out(effects);
         }
         shared.metrics.leader_partitions.set(leads);
         shared.metrics.under_replicated_partitions.set(under_replicated);

@@ -166,8 +166,7 @@ impl Service {
         loop {
             let (route, topic) = self.route(&job.tp)?;
             let refusal = match route {
-                // A leader that stops takes nothing new, so that what it has is committed before another leads.
-                Route::Here(partition) if self.parts.vitals.is_draining() => {
+                Route::Here(partition) if self.is_handing_over(&partition) => {
                     let epoch = partition.record().state.leader_epoch;
                     ProduceError::NotLeader { tp: job.tp.clone(), leader: None, epoch }
                 }
@@ -195,6 +194,15 @@ impl Service {
                 return Err(out_of_time(&job, started, now, refusal));
             }
         }
+    }
+
+    /// A leader that stops takes nothing new, so that what it has is committed before another leads. One whom nobody can
+    /// follow serves to the end.
+    pub(super) fn is_handing_over(&self, partition: &Partition) -> bool {
+        let vitals = &self.parts.vitals;
+        vitals.is_draining()
+            && vitals.has_coordinator_contact()
+            && self.image().has_successor(&partition.record().state)
     }
 
     async fn produce_here(

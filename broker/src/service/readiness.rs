@@ -75,6 +75,9 @@ impl Service {
             Some(live) if live.epoch != me.epoch => {
                 reasons.push("another process is registered under this broker's id".to_owned());
             }
+            Some(live) if live.disk_failed => {
+                reasons.push("the disk has failed a log: the broker ends, see its log".to_owned());
+            }
             Some(live) if live.state != LiveState::Active => {
                 reasons.push(format!("the broker is {}", live.state))
             }

@@ -126,6 +126,7 @@ impl Bench {
             options: ReplicationOptions::default(),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
+            tasks: crate::tasks::Tasks::default(),
             data_dir,
             link: Arc::new(Alone),
             isr_store: Arc::new(Alone),
@@ -194,12 +195,29 @@ impl Bench {
         self.replicas.apply(tp, &record, LogOptions::default()).await.unwrap();
     }
 
+    /// Takes a broker into the in-sync set of a partition.
+    pub(crate) async fn let_in(&self, tp: &TopicPartition, broker: BrokerId) {
+        let mut state = self.image().partition(tp).unwrap().state.clone();
+        state.replicas.push(broker);
+        state.isr.push(life(broker));
+        self.put(&Key::Partition(tp.clone()), &state).await;
+        let record = self.image().partition(tp).unwrap().as_ref().clone();
+        self.replicas.apply(tp, &record, LogOptions::default()).await.unwrap();
+    }
+
     /// Gives a broker its sign of life, or takes it away.
     pub(crate) async fn set_live(&self, broker: BrokerId, live: bool) {
         let key = Key::Live(broker);
         if live {
             let epoch = life(broker).epoch;
-            let value = Live { v: 1, epoch, state: LiveState::Active, lease: LeaseId(9), disk_full: false };
+            let value = Live {
+                v: 1,
+                epoch,
+                state: LiveState::Active,
+                lease: LeaseId(9),
+                disk_full: false,
+                disk_failed: false,
+            };
             self.put(&key, &value).await;
         } else {
             self.write(Op::Delete { key: self.keyspace.path(&key) }).await;

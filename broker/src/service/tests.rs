@@ -367,6 +367,24 @@ async fn keys_choose_as_kafka_does_and_keyless_records_avoid_the_leaderless() {
 }
 
 #[tokio::test]
+async fn a_broker_that_stops_refuses_only_what_another_can_take_over() {
+    let bench = Bench::new().await;
+    bench.topic("t", 1, &[]).await;
+    let partition = bench.service.parts.replicas.get(&tp("t", 0)).unwrap();
+    let (service, vitals) = (&bench.service, &bench.service.parts.vitals);
+    bench.let_in(&tp("t", 0), OTHER).await;
+    bench.set_live(OTHER, true).await;
+    assert!(!service.is_handing_over(&partition), "it does not stop");
+    vitals.set_draining(true);
+    assert!(service.is_handing_over(&partition));
+    vitals.set_coordinator_contact(false);
+    assert!(!service.is_handing_over(&partition), "without the store nobody can take over");
+    vitals.set_coordinator_contact(true);
+    bench.set_live(OTHER, false).await;
+    assert!(!service.is_handing_over(&partition), "nobody else is there");
+}
+
+#[tokio::test]
 async fn readiness_says_why_not() {
     let bench = Bench::new().await;
     assert_eq!(bench.service.readiness(), Readiness::default());

@@ -150,7 +150,7 @@ impl FlushJob {
         }
         let mut state = self.durability.state.lock();
         state.names_synced = state.names_synced.max(self.names_made);
-        if state.generation == self.generation {
+        if state.generation == self.generation && !state.failed {
             state.end = state.end.max(self.end);
         }
         Ok(self.end)

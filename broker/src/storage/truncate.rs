@@ -16,6 +16,20 @@ impl Log {
     /// A failed cut poisons the log.
     pub fn truncate_to(&mut self, end: Offset) -> Result<(), StorageError> {
         self.writable()?;
+        self.cut_at(end)
+    }
+
+    /// Cuts off a log that has failed what no fsync has covered, before its files are opened again: the system may show
+    /// bytes there that never reached the disk, and a later fsync would call them durable. The log stays poisoned.
+    ///
+    /// # Errors
+    /// What the files said; the next opening can then judge that part by its checksums only.
+    pub fn cut_to_durable(&mut self) -> Result<(), StorageError> {
+        assert!(self.poisoned.is_some(), "only a log that has failed is cut to what is durable");
+        self.cut_at(self.durable_end())
+    }
+
+    fn cut_at(&mut self, end: Offset) -> Result<(), StorageError> {
         let from = self.end_offset();
         if end >= from {
             if self.epochs.truncate_to(end) {
@@ -24,7 +38,7 @@ impl Log {
             return Ok(());
         }
         if end <= self.segments[0].base {
-            return self.restart_at(end);
+            return self.start_anew(end);
         }
         let keep = self.segments.partition_point(|segment| segment.base < end);
         let last = &self.segments[keep - 1];
@@ -42,6 +56,10 @@ impl Log {
     /// A failed cut poisons the log.
     pub fn restart_at(&mut self, start: Offset) -> Result<(), StorageError> {
         self.writable()?;
+        self.start_anew(start)
+    }
+
+    fn start_anew(&mut self, start: Offset) -> Result<(), StorageError> {
         let from = self.end_offset();
         self.checkpoints_follow(start)?;
         let restarted = self.drop_all(start);

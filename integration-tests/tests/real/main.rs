@@ -20,5 +20,7 @@ mod min_isr;
 mod coordination;
 mod links;
 mod failover;
+mod starting;
+mod failing_disk;
 mod http_stream;
 mod http_topics;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::cluster::*;
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 use crate::types::*;
 
 use super::world::{address, b, name};
@@ -44,6 +45,7 @@ pub(super) struct Bench {
     pub(super) clock: Clock,
     pub(super) controller_options: ControllerOptions,
     pub(super) watcher_options: WatcherOptions,
+    pub(super) tasks: Tasks,
 }
 
 pub(super) struct Broker {
@@ -82,6 +84,7 @@ impl Bench {
             clock: Clock::manual(0),
             controller_options: ControllerOptions::default(),
             watcher_options: WatcherOptions::default(),
+            tasks: Tasks::default(),
         }
     }
 
@@ -92,7 +95,14 @@ impl Bench {
     pub(super) fn watcher(&self, door: &Arc<FaultyStore>, metrics: &Arc<Metrics>) -> Watcher {
         let store = Arc::clone(door) as Arc<dyn Store>;
         let options = self.watcher_options.clone();
-        Watcher::start(store, self.keyspace.clone(), self.clock.clone(), Arc::clone(metrics), options)
+        Watcher::start(
+            store,
+            self.keyspace.clone(),
+            self.clock.clone(),
+            Arc::clone(metrics),
+            options,
+            &self.tasks,
+        )
     }
 
     pub(super) async fn join(
@@ -103,7 +113,8 @@ impl Bench {
         let store = Arc::clone(door) as Arc<dyn Store>;
         let metrics = Arc::new(Metrics::new());
         let options = MembershipOptions::default();
-        Membership::join(store, self.keyspace.clone(), self.clock.clone(), metrics, new, options).await
+        Membership::join(store, self.keyspace.clone(), self.clock.clone(), metrics, new, options, &self.tasks)
+            .await
     }
 
     /// A broker that serves.
@@ -126,6 +137,7 @@ impl Bench {
             self.clock.clone(),
             Arc::clone(&metrics),
             self.controller_options.clone(),
+            &self.tasks,
         );
         let commands = Commands::new(
             store(),
@@ -144,6 +156,7 @@ impl Bench {
             Arc::clone(&self.ports) as Arc<dyn Probe>,
             Arc::clone(&metrics),
             SuspectOptions::default(),
+            &self.tasks,
         );
         membership.set_state(LiveState::Active).await.unwrap();
         Broker { door, metrics, watcher, membership, controller, commands, reports, _suspects: suspects }

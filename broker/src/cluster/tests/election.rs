@@ -61,6 +61,25 @@ fn a_full_disk_gives_leadership_to_room_but_not_to_another_full_disk() {
 }
 
 #[test]
+fn a_failed_disk_leads_nothing_that_another_can_lead_and_leaves_the_isr_at_once() {
+    let mut world = cluster(2, &[1, 2]);
+    let first = world.life(1);
+    world.live(2, LiveState::Draining);
+    world.fail_disk(1);
+    let done = world.reconcile();
+    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver), "rather to one that stops in good order");
+    let state = world.state(&tp("t", 0));
+    assert_eq!((state.leader, state.isr.as_slice()), (Some(world.life(2)), &[world.life(2)][..]));
+    assert_eq!(state.elr, [first], "it acknowledges nothing more, but holds what was committed");
+
+    let mut world = cluster(1, &[1]);
+    world.fail_disk(1);
+    assert_eq!(world.reconcile(), [], "nobody else can lead");
+    world.topic("u", &[&[1]], &[]);
+    assert_eq!(world.reconcile(), [], "nothing new is begun there");
+}
+
+#[test]
 fn a_restarted_leader_never_resumes() {
     let mut world = cluster(3, &[1, 2, 3]);
     let first = world.life(1);
@@ -223,4 +242,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_successor_is_in_sync_live_serving_and_has_a_disk_that_works() {
+    let mut world = cluster(3, &[1, 2]);
+    let has_successor = |world: &World| world.image.has_successor(&world.state(&tp("t", 0)));
+    assert!(has_successor(&world));
+    world.live(2, LiveState::Draining);
+    assert!(!has_successor(&world));
+    world.live(2, LiveState::Active);
+    assert!(has_successor(&world));
+    world.fail_disk(2);
+    assert!(!has_successor(&world));
+    world.restart(2, Recovery::Clean);
+    assert!(!has_successor(&world), "a later life than the one in sync");
+    world.die(2);
+    assert!(!has_successor(&world));
 }

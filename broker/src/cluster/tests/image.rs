@@ -27,6 +27,7 @@ fn duplicates_and_replays_change_nothing() {
         state: LiveState::Active,
         lease: coordinator_adapter::LeaseId(1),
         disk_full: false,
+        disk_failed: false,
     };
     let replay = world.image.revision.0 - 2;
     assert_eq!(world.put_at(&Key::Live(b(1)), &encode(&live), replay).changed, 0);

@@ -104,7 +104,16 @@ impl World {
 
     pub(super) fn set_live(&mut self, id: i32, state: LiveState, disk_full: bool) {
         let epoch = self.life(id).epoch;
-        let live = Live { v: VERSION, epoch, state, lease: LeaseId(i64::from(id)), disk_full };
+        let live =
+            Live { v: VERSION, epoch, state, lease: LeaseId(i64::from(id)), disk_full, disk_failed: false };
+        self.put(&Key::Live(b(id)), &encode(&live));
+    }
+
+    /// The broker says that its disk has failed, and goes down.
+    pub(super) fn fail_disk(&mut self, id: i32) {
+        let epoch = self.life(id).epoch;
+        let (state, lease) = (LiveState::Draining, LeaseId(i64::from(id)));
+        let live = Live { v: VERSION, epoch, state, lease, disk_full: false, disk_failed: true };
         self.put(&Key::Live(b(id)), &encode(&live));
     }
 

@@ -73,7 +73,14 @@ impl Story {
         self.put(Key::Broker(BrokerId(id)), epoch, &registration);
         if lives {
             let epoch = BrokerEpoch(epoch);
-            let live = Live { v: 1, epoch, state: LiveState::Active, lease: LeaseId(1), disk_full: false };
+            let live = Live {
+                v: 1,
+                epoch,
+                state: LiveState::Active,
+                lease: LeaseId(1),
+                disk_full: false,
+                disk_failed: false,
+            };
             self.put(Key::Live(BrokerId(id)), epoch.0 + 1, &live);
         }
     }
@@ -161,6 +168,7 @@ impl Broker {
             options: ReplicationOptions::default(),
             clock: clock.clone(),
             metrics: Arc::clone(&metrics),
+            tasks: crate::tasks::Tasks::default(),
             data_dir,
             link: Arc::new(Alone),
             isr_store: Arc::new(Alone),

@@ -170,10 +170,53 @@ async fn a_failed_fsync_is_told_to_everyone_who_waits_and_ends_writing() {
     let failed = cluster.append(1, "b", Acks::All).await.unwrap_err();
     assert!(matches!(failed, AppendError::FlushFailed { base_offset: Offset(1), .. }), "{failed}");
     assert_eq!(failed.written(), Written::Maybe);
+    let told = cluster.brokers[&1].replicas.log_failure().borrow().clone().expect("the node is told");
+    assert!(told.tp == *leader.tp() && told.reason.contains("fsync"), "{told:?}");
     leader.shared.data_dir.fail_syncs(false);
     let refused = cluster.append(1, "c", Acks::Leader).await.unwrap_err();
     assert!(matches!(refused, AppendError::Storage { .. }), "{refused}");
     assert!(leader.status().poisoned.is_some());
     assert_eq!(cluster.hw(1), 1, "nothing is committed by an fsync that failed");
     assert!(!leader.read(Offset(0), 1, None).unwrap().slice.is_empty(), "reading goes on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_failed_is_closed_without_what_no_fsync_has_covered() {
+    for flush in [FlushMode::Ack, FlushMode::Os] {
+        let mut cluster = Cluster::start(1, 1, flush).await;
+        cluster.append(1, "a", Acks::All).await.unwrap();
+        let leader = cluster.partition(1);
+        leader.shared.data_dir.fail_syncs(true);
+        let outcome = cluster.append(1, "b", Acks::All).await;
+        assert_eq!(outcome.is_ok(), flush == FlushMode::Os);
+        if flush == FlushMode::Os {
+            let mut effects = crate::replication::partition::Effects::default();
+            leader.lock().want_flush(&mut effects);
+            leader.carry_out(effects);
+            eventually("the fsync to fail", || leader.status().poisoned.is_some()).await;
+        }
+        leader.shared.data_dir.fail_syncs(false);
+        drop(leader);
+        cluster.stop_failing(1).await;
+        cluster.boot(1).await;
+        let held: Vec<String> = cluster.log(1).into_iter().map(|(_, value)| value).collect();
+        let expected: &[&str] = if flush == FlushMode::Ack { &["a"] } else { &["a", "b"] };
+        assert_eq!(held, expected, "under {flush:?} what was acknowledged stays, and nothing unproven");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_stops_waits_until_all_that_it_has_is_committed() {
+    let cluster = Cluster::start(2, 2, FlushMode::Ack).await;
+    let leader = cluster.partition(1);
+    assert!(!leader.settled().await, "there is nothing to wait for");
+    cluster.cut(1, 2);
+    let given_up = leader.append(append("a", Acks::All, PATIENCE));
+    assert!(tokio::time::timeout(Duration::from_millis(5), given_up).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(5), leader.settled()).await.is_err());
+    assert_eq!(leader.waiting(), 0, "a wait that is given up leaves nothing behind");
+    let settling = tokio::spawn(async move { leader.settled().await });
+    cluster.heal();
+    assert!(tokio::time::timeout(PATIENCE, settling).await.unwrap().unwrap());
+    assert_eq!(cluster.hw(1), 1);
 }

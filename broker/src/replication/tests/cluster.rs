@@ -302,6 +302,7 @@ impl Cluster {
             options: self.options.clone(),
             clock: Clock::system(),
             metrics: Arc::clone(&metrics),
+            tasks: crate::tasks::Tasks::default(),
             data_dir: Arc::new(data_dir),
             link: Arc::new(Link { from: id, net: Arc::clone(&self.net) }),
             isr_store: Arc::<Store>::clone(&self.store),
@@ -319,6 +320,15 @@ impl Cluster {
         self.net.up.lock().remove(&id);
         let broker = self.brokers.remove(&id).unwrap();
         broker.replicas.shutdown().await.unwrap();
+        drop(broker);
+        self.lock_is_free(id).await;
+    }
+
+    /// Stops a broker of which a log has failed: that is said, and everything else is in order.
+    pub(super) async fn stop_failing(&mut self, id: i32) {
+        self.net.up.lock().remove(&id);
+        let broker = self.brokers.remove(&id).unwrap();
+        assert!(broker.replicas.shutdown().await.is_err(), "the data directory must not be called clean");
         drop(broker);
         self.lock_is_free(id).await;
     }

@@ -83,6 +83,9 @@ async fn a_follower_whose_disk_fails_stops_counting() {
     let appended = tokio::time::timeout(PATIENCE, cluster.append(1, "b", Acks::All)).await.unwrap();
     appended.unwrap();
     eventually("broker 3 is out", || cluster.store.isr() == [1, 2]).await;
-    assert!(cluster.partition(3).status().poisoned.is_some());
+    let failed = cluster.partition(3);
+    assert!(failed.status().poisoned.is_some());
+    assert!(failed.next_fetch().is_none(), "a fetch would be an acknowledgement");
+    assert!(cluster.brokers[&3].replicas.log_failure().borrow().is_some(), "the node is told");
     tokio::time::timeout(Duration::from_secs(5), cluster.append(1, "c", Acks::All)).await.unwrap().unwrap();
 }

@@ -91,6 +91,36 @@ fn a_failed_fsync_is_never_tried_again() {
 }
 
 #[test]
+fn a_log_that_failed_keeps_exactly_what_is_durable() {
+    for (durable, later) in [(3, 2), (0, 4), (12, 25)] {
+        let place = Place::with(|options| options.segment_bytes_max = 1_000);
+        let (data_dir, mut log, _) = place.open();
+        for _ in 0..durable {
+            lead(&mut log, batch(5));
+        }
+        flush(&mut log);
+        let held = read_all(&log, Offset::ZERO, 1 << 20);
+        for _ in 0..later {
+            lead(&mut log, batch(5));
+        }
+        place.disk.faults.fail_syncs(true);
+        assert!(log.flush_job().run().is_err());
+        assert!(log.close().is_err());
+        place.disk.faults.fail_syncs(false);
+        log.cut_to_durable().unwrap();
+        assert_eq!(log.end_offset(), Offset(durable * 5));
+        assert!(log.append_as_leader(batch(1), LeaderEpoch(1), NOW_MS).is_err(), "it stays poisoned");
+        drop((data_dir, log));
+        let (_data_dir, log, report) = place.open();
+        assert!(!report.lost_durable && !report.clean, "{report:?}");
+        assert_eq!(log.end_offset(), Offset(durable * 5));
+        if durable > 0 {
+            assert_eq!(read_all(&log, Offset::ZERO, 1 << 20), held);
+        }
+    }
+}
+
+#[test]
 fn a_cut_that_fails_poisons() {
     let place = Place::new();
     let mut log = place.log();
