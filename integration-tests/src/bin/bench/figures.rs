@@ -1,12 +1,36 @@
 //! Figures of several rounds, and the table that shows them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One figure, once for each round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures(Vec<f64>);
 
+/// All that was taken, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(BTreeMap<&'static str, Figures>);
+
+impl Taken {
+    /// Adds a round's figure and shows it at once, so that a long run can be watched.
+    #[expect(clippy::print_stderr, reason = "progress, beside the table on standard output")]
+    pub(crate) fn note(&mut self, name: &'static str, figure: f64) {
+        eprintln!("  {name:<16} {figure:>16.2}");
+        self.0.entry(name).or_default().push(figure);
+    }
+
+    /// The figures of one name; empty if there are none.
+    pub(crate) fn figures(&self, name: &str) -> Figures {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+}
+
 impl Figures {
+    /// Whether nothing was taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a round's figure.
     pub(crate) fn push(&mut self, figure: f64) {
         self.0.push(figure);

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn every_copy_is_the_same_and_everything_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = Plan { rounds: 1, span: Duration::from_millis(100) };
+        let plan = Plan { rounds: 1, span: Duration::from_millis(100), parts: Vec::new() };
         for fsync in [false, true] {
             assert!(produce(&plan, folder.path(), fsync).unwrap().bytes_per_s > 0.0);
         }

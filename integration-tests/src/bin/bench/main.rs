@@ -18,6 +18,7 @@ mod figures;
 mod floor;
 mod page_cache;
 mod posts;
+mod report;
 mod rounds;
 mod wire;
 

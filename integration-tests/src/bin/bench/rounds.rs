@@ -15,32 +15,10 @@ use tokio::runtime::Runtime;
 
 use crate::arguments::Plan;
 use crate::bulk::{self, PARTITIONS, Target};
-use crate::figures::{Figures, Table};
-use crate::{floor, page_cache, posts};
+use crate::figures::Taken;
+use crate::{floor, page_cache, posts, report};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Default)]
-struct All {
-    floor_os: Figures,
-    floor_ack: Figures,
-    floor_read: Figures,
-    floor_posts: Figures,
-    floor_cpu: Figures,
-    produce_os: Figures,
-    produce_ack: Figures,
-    read: Figures,
-    posts_os: Figures,
-    posts_ack: Figures,
-    p50: Figures,
-    p99: Figures,
-    cpu_os: Figures,
-    cpu_ack: Figures,
-    cpu_read: Figures,
-    resident: Figures,
-    idle_resident: Figures,
-    idle_cpu: Figures,
-}
 
 struct Bench<'a> {
     plan: &'a Plan,
@@ -48,6 +26,7 @@ struct Bench<'a> {
     cluster: Cluster,
     empty: Target,
     _empty_server: Process,
+    taken: Taken,
 }
 
 /// Measures, and gives the table.
@@ -68,17 +47,20 @@ pub(crate) fn run(plan: &Plan) -> Result<String> {
         api.get("/readyz").await?.ok().map(drop)
     }))?;
 
-    eprintln!("filling free memory with clean page cache");
-    page_cache::fill(&folder)?;
-    let mut bench = Bench { plan, runtime, cluster, empty, _empty_server: server };
-    let mut all = All::default();
-    bench.idle(&mut all)?;
-    for round in 0..plan.rounds {
-        eprintln!("round {} of {}", round + 1, plan.rounds);
-        bench.round(round, &mut all)?;
+    let mut bench = Bench { plan, runtime, cluster, empty, _empty_server: server, taken: Taken::default() };
+    if plan.wants("idle") {
+        bench.idle()?;
+    }
+    if plan.parts.iter().all(|part| part != "idle") || plan.parts.len() > 1 {
+        eprintln!("filling free memory with clean page cache");
+        page_cache::fill(&folder)?;
+        for round in 0..plan.rounds {
+            eprintln!("round {} of {}", round + 1, plan.rounds);
+            bench.round(round)?;
+        }
     }
     bench.cluster.finish()?;
-    Ok(table(&all, plan))
+    Ok(report::table(&bench.taken, plan))
 }
 
 impl Bench<'_> {
@@ -87,53 +69,80 @@ impl Bench<'_> {
     }
 
     /// What the brokers take while nothing is asked of them.
-    fn idle(&mut self, all: &mut All) -> Result<()> {
-        let processes = self.processes()?;
-        for pid in processes {
+    fn idle(&mut self) -> Result<()> {
+        for pid in self.processes()? {
             let before = usage(pid)?;
             std::thread::sleep(self.plan.span);
             let after = usage(pid)?;
-            all.idle_cpu.push((after.cpu - before.cpu).as_secs_f64() / self.plan.span.as_secs_f64() * 100.0);
-            all.idle_resident.push(mebibytes(after.resident_bytes));
+            let cpu = (after.cpu - before.cpu).as_secs_f64() / self.plan.span.as_secs_f64() * 100.0;
+            self.taken.note("idle_cpu", cpu);
+            self.taken.note("idle_resident", mebibytes(after.resident_bytes));
         }
         Ok(())
     }
 
-    fn round(&mut self, round: usize, all: &mut All) -> Result<()> {
-        let folder = self.cluster.folder().to_owned();
-        let (os, ack) = (format!("os-{round}"), format!("ack-{round}"));
-
-        let bulk = self.floor(&folder, false)?;
-        all.floor_os.push(bulk.bytes_per_s);
-        all.floor_cpu.push(bulk.cpu_s_per_gb);
-        all.floor_read.push(floor::read(self.plan, &folder)?.bytes_per_s);
-        floor::clean(&folder)?;
-        let target = self.topic(&os, "os")?;
-        let bulk = bulk::produce(self.plan, &target)?;
-        all.produce_os.push(bulk.bytes_per_s);
-        all.cpu_os.push(bulk.cpu_s_per_gb);
-        let bulk = bulk::read(self.plan, &target)?;
-        all.read.push(bulk.bytes_per_s);
-        all.cpu_read.push(bulk.cpu_s_per_gb);
-        all.floor_posts.push(posts::rate(self.plan, &self.empty)?);
-        all.posts_os.push(posts::rate(self.plan, &target)?);
-        self.delete(&os)?;
-
-        let bulk = self.floor(&folder, true)?;
-        all.floor_ack.push(bulk.bytes_per_s);
-        floor::clean(&folder)?;
-        let target = self.topic(&ack, "ack")?;
-        let bulk = bulk::produce(self.plan, &target)?;
-        all.produce_ack.push(bulk.bytes_per_s);
-        all.cpu_ack.push(bulk.cpu_s_per_gb);
-        all.posts_ack.push(posts::rate(self.plan, &target)?);
-        let latency = posts::steady(self.plan, &target)?;
-        all.p50.push(latency.p50.as_secs_f64() * 1e3);
-        all.p99.push(latency.p99.as_secs_f64() * 1e3);
-        for pid in self.processes()? {
-            all.resident.push(mebibytes(usage(pid)?.resident_bytes));
+    fn round(&mut self, round: usize) -> Result<()> {
+        let plan = self.plan;
+        if plan.wants("posts") {
+            self.taken.note("floor_posts", posts::rate(plan, &self.empty)?);
         }
-        self.delete(&ack)
+        if plan.wants("bulk") || plan.wants("posts") {
+            self.page_cache_only(&format!("os-{round}"))?;
+        }
+        self.durable(&format!("ack-{round}"))
+    }
+
+    /// The cases with `flush=os`, and reading.
+    fn page_cache_only(&mut self, topic: &str) -> Result<()> {
+        let (plan, folder) = (self.plan, self.cluster.folder().to_owned());
+        if plan.wants("bulk") {
+            let bulk = self.floor(&folder, false)?;
+            self.taken.note("floor_os", bulk.bytes_per_s);
+            self.taken.note("floor_cpu", bulk.cpu_s_per_gb);
+            self.taken.note("floor_read", floor::read(plan, &folder)?.bytes_per_s);
+            floor::clean(&folder)?;
+        }
+        let target = self.topic(topic, "os")?;
+        if plan.wants("bulk") {
+            let bulk = bulk::produce(plan, &target)?;
+            self.taken.note("produce_os", bulk.bytes_per_s);
+            self.taken.note("cpu_os", bulk.cpu_s_per_gb);
+            let bulk = bulk::read(plan, &target)?;
+            self.taken.note("read", bulk.bytes_per_s);
+            self.taken.note("cpu_read", bulk.cpu_s_per_gb);
+        }
+        if plan.wants("posts") {
+            self.taken.note("posts_os", posts::rate(plan, &target)?);
+        }
+        self.delete(topic)
+    }
+
+    /// The cases with `flush=ack`.
+    fn durable(&mut self, topic: &str) -> Result<()> {
+        let (plan, folder) = (self.plan, self.cluster.folder().to_owned());
+        if plan.wants("bulk") {
+            let bulk = self.floor(&folder, true)?;
+            self.taken.note("floor_ack", bulk.bytes_per_s);
+            floor::clean(&folder)?;
+        }
+        let target = self.topic(topic, "ack")?;
+        if plan.wants("bulk") {
+            let bulk = bulk::produce(plan, &target)?;
+            self.taken.note("produce_ack", bulk.bytes_per_s);
+            self.taken.note("cpu_ack", bulk.cpu_s_per_gb);
+        }
+        if plan.wants("posts") {
+            self.taken.note("posts_ack", posts::rate(plan, &target)?);
+        }
+        if plan.wants("steady") {
+            let latency = posts::steady(plan, &target)?;
+            self.taken.note("p50_ms", latency.p50.as_secs_f64() * 1e3);
+            self.taken.note("p99_ms", latency.p99.as_secs_f64() * 1e3);
+        }
+        for pid in self.processes()? {
+            self.taken.note("resident", mebibytes(usage(pid)?.resident_bytes));
+        }
+        self.delete(topic)
     }
 
     fn floor(&self, folder: &Path, fsync: bool) -> Result<bulk::Bulk> {
@@ -167,64 +176,4 @@ impl Bench<'_> {
 #[expect(clippy::cast_precision_loss, reason = "a figure for display")]
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-fn table(all: &All, plan: &Plan) -> String {
-    let mut table = Table::new(&["case", "unit", "tidemark", "floor", "ratio", "goal", "broker CPU s/GB"]);
-    let mut compared =
-        |case: &str, unit: &str, scale: f64, ours: &Figures, floor: &Figures, goal: f64, cpu: &str| {
-            let ratio = ours.over(floor);
-            let verdict = if ratio.median() >= goal { "met" } else { "missed" };
-            table.row(vec![
-                case.to_owned(),
-                unit.to_owned(),
-                format!("{:.0}", ours.times(scale)),
-                format!("{:.0}", floor.times(scale)),
-                format!("{ratio:.2}"),
-                format!("{goal:.2} {verdict}"),
-                cpu.to_owned(),
-            ]);
-        };
-    let cpu = |figures: &Figures| format!("{figures:.1}");
-    let (mega, one) = (1e-6, 1.0);
-    let bulk = "NDJSON 1 KiB in 1 MiB bodies";
-    compared(
-        &format!("{bulk}, flush=os"),
-        "MB/s",
-        mega,
-        &all.produce_os,
-        &all.floor_os,
-        0.4,
-        &cpu(&all.cpu_os),
-    );
-    compared(
-        &format!("{bulk}, flush=ack"),
-        "MB/s",
-        mega,
-        &all.produce_ack,
-        &all.floor_ack,
-        0.4,
-        &cpu(&all.cpu_ack),
-    );
-    compared("raw batches read back", "MB/s", mega, &all.read, &all.floor_os, 0.6, &cpu(&all.cpu_read));
-    let read_floor = "the same, against sendfile to a socket";
-    compared(read_floor, "MB/s", mega, &all.read, &all.floor_read, 0.0, "");
-    let post = "200-byte posts, 64 connections";
-    compared(&format!("{post}, flush=os"), "1/s", one, &all.posts_os, &all.floor_posts, 0.25, "");
-    compared(&format!("{post}, flush=ack"), "1/s", one, &all.posts_ack, &all.floor_posts, 0.25, "");
-    let verdict = if all.p99.median() < 10.0 { "met" } else { "missed" };
-    format!(
-        "\nThree brokers, three replicas, six partitions, acks=all; {} rounds of {:?}: median (least..most)\n\n{table}\n\
-         1,000 posts/s, flush=ack: p50 {:.2} ms, p99 {:.2} ms; goal p99 under 10 ms: {verdict}\n\
-         resident per broker: idle {:.0} MiB, after load {:.0} MiB; idle CPU per broker {:.2} %\n\
-         the bulk floor itself: {:.1} CPU s/GB for client, leaders and followers together\n",
-        plan.rounds,
-        plan.span,
-        all.p50,
-        all.p99,
-        all.idle_resident,
-        all.resident,
-        all.idle_cpu,
-        all.floor_cpu,
-    )
 }
