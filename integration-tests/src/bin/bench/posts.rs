@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use integration_tests::process::usage;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -75,9 +76,19 @@ fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     LocalSet::new().block_on(&runtime, work)
 }
 
+/// What as many posts as possible have reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    /// Posts a second.
+    pub(crate) per_s: f64,
+    /// Processor time of the processes under test for each post, in microseconds.
+    pub(crate) cpu_us: f64,
+}
+
 /// Posts a second over all connections, each with one post at a time.
 #[expect(clippy::cast_precision_loss, reason = "a figure for display")]
-pub(crate) fn rate(plan: &Plan, target: &Target) -> Result<f64> {
+pub(crate) fn rate(plan: &Plan, target: &Target) -> Result<Rate> {
+    let cpu = || -> Result<Duration> { target.processes.iter().map(|pid| Ok(usage(*pid)?.cpu)).sum() };
     on_one_thread(async {
         let (count, stop) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(false)));
         let mut tasks = Vec::new();
@@ -92,9 +103,11 @@ pub(crate) fn rate(plan: &Plan, target: &Target) -> Result<f64> {
             }));
         }
         tokio::time::sleep(plan.warm_up()).await;
-        let (before, begin) = (count.get(), Instant::now());
+        let (before, used, begin) = (count.get(), cpu()?, Instant::now());
         tokio::time::sleep(plan.span).await;
-        let rate = (count.get() - before) as f64 / begin.elapsed().as_secs_f64();
+        let posts = (count.get() - before) as f64;
+        let per_s = posts / begin.elapsed().as_secs_f64();
+        let rate = Rate { per_s, cpu_us: (cpu()? - used).as_secs_f64() * 1e6 / posts };
         stop.set(true);
         for task in tasks {
             task.await??;

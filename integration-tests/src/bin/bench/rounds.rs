@@ -52,8 +52,10 @@ pub(crate) fn run(plan: &Plan) -> Result<String> {
         bench.idle()?;
     }
     if plan.parts.iter().all(|part| part != "idle") || plan.parts.len() > 1 {
-        eprintln!("filling free memory with clean page cache");
-        page_cache::fill(&folder)?;
+        if plan.wants("bulk") {
+            eprintln!("filling free memory with clean page cache");
+            page_cache::fill(&folder)?;
+        }
         for round in 0..plan.rounds {
             eprintln!("round {} of {}", round + 1, plan.rounds);
             bench.round(round)?;
@@ -84,7 +86,9 @@ impl Bench<'_> {
     fn round(&mut self, round: usize) -> Result<()> {
         let plan = self.plan;
         if plan.wants("posts") {
-            self.taken.note("floor_posts", posts::rate(plan, &self.empty)?);
+            let rate = posts::rate(plan, &self.empty)?;
+            self.taken.note("floor_posts", rate.per_s);
+            self.taken.note("cpu_floor_posts", rate.cpu_us);
         }
         if plan.wants("bulk") || plan.wants("posts") {
             self.page_cache_only(&format!("os-{round}"))?;
@@ -112,7 +116,9 @@ impl Bench<'_> {
             self.taken.note("cpu_read", bulk.cpu_s_per_gb);
         }
         if plan.wants("posts") {
-            self.taken.note("posts_os", posts::rate(plan, &target)?);
+            let rate = posts::rate(plan, &target)?;
+            self.taken.note("posts_os", rate.per_s);
+            self.taken.note("cpu_posts_os", rate.cpu_us);
         }
         self.delete(topic)
     }
@@ -132,7 +138,9 @@ impl Bench<'_> {
             self.taken.note("cpu_ack", bulk.cpu_s_per_gb);
         }
         if plan.wants("posts") {
-            self.taken.note("posts_ack", posts::rate(plan, &target)?);
+            let rate = posts::rate(plan, &target)?;
+            self.taken.note("posts_ack", rate.per_s);
+            self.taken.note("cpu_posts_ack", rate.cpu_us);
         }
         if plan.wants("steady") {
             let latency = posts::steady(plan, &target)?;
@@ -153,7 +161,9 @@ impl Bench<'_> {
 
     fn topic(&mut self, name: &str, flush: &str) -> Result<Target> {
         let folder = self.cluster.folder().to_owned();
-        page_cache::fill(&folder)?;
+        if self.plan.wants("bulk") {
+            page_cache::fill(&folder)?;
+        }
         rustix::fs::sync();
         let partitions = i32::try_from(PARTITIONS)?;
         self.runtime.block_on(self.cluster.create_topic(name, partitions, json!({"flush": flush})))?;
