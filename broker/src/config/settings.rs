@@ -62,7 +62,7 @@ const SETTINGS: &[Setting] = settings! {
     "replica.fetch.max.bytes" replication.fetch_partition_bytes_max: "the most that one replica fetch brings of one partition",
     "replica.fetch.response.max.bytes" replication.fetch_bytes_max: "the most that one replica fetch brings",
     "log.flush.interval.ms" replication.flush_interval_ms: "how often topics with flush=interval are flushed",
-    "flush.threads" replication.flush_threads: "threads that fsync",
+    "flush.threads" replication.flush_threads: "threads that fsync; 0 is one for each processor, and at least two",
     "log.retention.check.interval.ms" replication.retention_interval_ms: "how often leaders apply retention",
     "replica.high.watermark.checkpoint.interval.ms" replication.checkpoint_interval_ms: "how often checkpoints are written",
     "append.waiters.max" replication.waiters_max: "produce requests and long polls that may wait at once",

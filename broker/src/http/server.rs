@@ -27,8 +27,8 @@ use super::router::Entrance;
 use crate::net::{Acceptor, TcpListener, TcpStream};
 use crate::service::Service;
 
-/// hyper's own bound on the number of headers: above ours, so that ours is told in words.
-const HEADERS_HARD_MAX: usize = 1_024;
+/// hyper's own bound on the number of headers, up to which it needs no memory for them beyond the stack.
+const HEADERS_ON_STACK: usize = 100;
 /// How much of one body may be on its way to us in HTTP/2, per stream and per connection.
 const H2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
@@ -191,12 +191,10 @@ fn no_request(error: &hyper::Error) -> Vec<u8> {
 fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let idle = Duration::from_millis(options.idle_timeout_ms);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(idle)
-        .max_headers(HEADERS_HARD_MAX.max(options.headers_max))
-        .pipeline_flush(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).pipeline_flush(true);
+    if options.headers_max > HEADERS_ON_STACK {
+        builder.http1().max_headers(options.headers_max);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

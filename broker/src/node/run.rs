@@ -28,7 +28,7 @@ use crate::kafka::KafkaServer;
 use crate::metrics::Metrics;
 use crate::net::TcpListener;
 use crate::peer::Peers;
-use crate::replication::{Replicas, ReplicasParts, ReplicationError};
+use crate::replication::{Replicas, ReplicasParts, ReplicationError, ReplicationOptions};
 use crate::service::{Service, ServiceParts, Vitals};
 use crate::storage::DataDir;
 use crate::tasks::Tasks;
@@ -164,7 +164,7 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
     let (suspects_in, suspects) = mpsc::channel(SUSPECTS_QUEUED_MAX);
     let (refresh_in, refresh) = mpsc::channel(REFRESHES_QUEUED_MAX);
     let replicas = Replicas::new(ReplicasParts {
-        options: base.config.replication.clone(),
+        options: replication_options(&base.config),
         clock: base.clock.clone(),
         metrics: Arc::clone(&base.metrics),
         tasks: base.tasks.clone(),
@@ -375,4 +375,13 @@ async fn become_active(
         tracing::warn!(%error, "the cluster cannot be told yet that this broker is ready");
     }
     tracing::info!(broker = %me, "active");
+}
+
+/// As configured, with as many flush threads as the machine can use if that was left open.
+fn replication_options(config: &Config) -> ReplicationOptions {
+    let mut options = config.replication.clone();
+    if options.flush_threads == 0 {
+        options.flush_threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    }
+    options
 }

@@ -144,7 +144,8 @@ impl Partition {
         if !appended.duplicate {
             inner.publish(&mut effects);
         }
-        if inner.flush_mode().counts_durable_only() {
+        let with_followers = acks == Acks::All && !appended.duplicate && inner.flushes_with_followers();
+        if inner.flush_mode().counts_durable_only() && !with_followers {
             inner.want_flush(&mut effects);
         }
         let wait =

@@ -235,15 +235,21 @@ impl Pull {
         for key in asked.into_keys() {
             self.pause(key, "the leader did not answer for it");
         }
-        for key in to_flush {
-            let partition = self.pulled.get(&key).map(|pulled| Arc::clone(&pulled.partition));
-            if let Some(partition) = partition
-                && !partition.flushed().await
-            {
+        self.flush_all(to_flush).await;
+        self.change(to_change).await;
+    }
+
+    /// Waits for fsyncs that run beside each other.
+    async fn flush_all(&mut self, keys: Vec<Key>) {
+        let flushes = keys.into_iter().filter_map(|key| {
+            let partition = Arc::clone(&self.pulled.get(&key)?.partition);
+            Some(async move { (key, partition.flushed().await) })
+        });
+        for (key, flushed) in futures_util::future::join_all(flushes.collect::<Vec<_>>()).await {
+            if !flushed {
                 self.pause(key, "its log cannot be made durable");
             }
         }
-        self.change(to_change).await;
     }
 
     fn take_one(

@@ -176,6 +176,10 @@ impl Partition {
         if after.partition_epoch != before.partition_epoch {
             self.count(&before, &after);
             inner.record = after;
+            // The follower that this log was to be flushed with may be gone.
+            if inner.flush_mode().counts_durable_only() {
+                inner.want_flush(&mut effects);
+            }
         }
         if matches!(settled, Settled::Superseded(_)) {
             inner.end_waits(Ended::Lost, &mut effects);

@@ -372,6 +372,12 @@ impl LeaderState {
     }
 
     /// What is known of exactly this life.
+    /// Whether somebody else is counted, and has fetched in this reign.
+    pub(super) fn has_counted_follower(&self) -> bool {
+        self.counted()
+            .any(|member| member != self.me && self.progress(member).is_some_and(|known| known.end.is_some()))
+    }
+
     pub(super) fn progress(&self, member: Incarnation) -> Option<&Progress> {
         self.followers.iter().find(|known| known.incarnation == member)
     }

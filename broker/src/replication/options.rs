@@ -45,7 +45,7 @@ impl Default for ReplicationOptions {
             fetch_timeout_ms: 3_000,
             fetch_backoff_ms_max: 1_000,
             flush_interval_ms: 1_000,
-            flush_threads: 4,
+            flush_threads: 0,
             waiters_max: 100_000,
             acks_leader_quiet_ms: 2_000,
             isr_tick_ms: 200,

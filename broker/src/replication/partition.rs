@@ -259,6 +259,12 @@ impl Inner {
         }
     }
 
+    /// Whether a follower that counts will fetch what is appended now: this log is then flushed when that happens, so that
+    /// all replicas work on the same group of records at the same time.
+    pub(super) fn flushes_with_followers(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.has_counted_follower())
+    }
+
     /// Asks for a flush unless nothing needs one.
     pub(super) fn want_flush(&mut self, effects: &mut Effects) {
         let needs = self

@@ -211,6 +211,10 @@ impl Partition {
         effects.look_at_isr = look;
         inner.committed.reached(high_watermark, &mut effects.bells);
         inner.polls.committed(high_watermark, &mut effects.bells);
+        // The leader makes durable what its follower is about to make durable, too.
+        if inner.flush_mode().counts_durable_only() && slice.as_ref().is_ok_and(|slice| !slice.is_empty()) {
+            inner.want_flush(effects);
+        }
         match slice {
             Ok(slice) => {
                 let slice = Some(slice);

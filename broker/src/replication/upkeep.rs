@@ -83,7 +83,8 @@ pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
     }
 }
 
-/// Flushes logs with `flush=interval`, and under any mode segments that were closed: they bound what a recovery reads.
+/// Flushes logs with `flush=interval`; under any mode segments that were closed, since they bound what a recovery reads;
+/// and under `flush=ack` what no follower comes for.
 pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>) {
     let mut tick = ticks(shared.options.flush_interval_ms);
     loop {
@@ -92,7 +93,7 @@ pub(super) async fn interval_flush(shared: Arc<Shared>, registry: Arc<Registry>)
             let mut effects = Effects::default();
             let mut inner = partition.lock();
             let has_closed = inner.log.as_ref().is_some_and(crate::storage::Log::has_unflushed_segments);
-            if inner.flush_mode() == FlushMode::Interval || has_closed {
+            if inner.flush_mode() != FlushMode::Os || has_closed {
                 inner.want_flush(&mut effects);
             }
             drop(inner);

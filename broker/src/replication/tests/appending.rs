@@ -1,5 +1,6 @@
 //! Appends that are refused, repeated, late, or given up.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::cluster::*;
@@ -219,4 +220,23 @@ async fn a_leader_that_stops_waits_until_all_that_it_has_is_committed() {
     cluster.heal();
     assert!(tokio::time::timeout(PATIENCE, settling).await.unwrap().unwrap());
     assert_eq!(cluster.hw(1), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_flushes_together_with_its_followers_and_alone_if_there_are_none() {
+    let options = ReplicationOptions { flush_interval_ms: 3_600_000, ..quick() };
+    let cluster = Cluster::start_with(2, 1, FlushMode::Ack, options).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 2);
+    let leader = cluster.partition(1);
+    let flushes = || leader.shared.metrics.flushes.get();
+    let before = flushes();
+    let mut waiting = pin!(leader.append(append("b", Acks::All, PATIENCE)));
+    assert!(tokio::time::timeout(Duration::from_millis(5), waiting.as_mut()).await.is_err());
+    assert_eq!(flushes(), before, "nobody has fetched it: its group of records may yet grow");
+    leader.append(append("c", Acks::Leader, PATIENCE)).await.unwrap();
+    assert!(flushes() > before, "who waits for this log alone is not kept waiting");
+    // The follower leaves the in-sync set before long; from then on there is nobody to flush with.
+    waiting.await.unwrap();
+    cluster.append(1, "d", Acks::All).await.unwrap();
 }

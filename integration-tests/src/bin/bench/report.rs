@@ -22,7 +22,14 @@ const ROWS: [Row; 6] = [
     row("raw batches read back", "MB/s", "read", "floor_os", 0.60, "cpu_read"),
     row("the same, against sendfile to a socket", "MB/s", "read", "floor_read", 0.0, ""),
     row("200-byte posts, 64 connections, flush=os", "1/s", "posts_os", "floor_posts", 0.25, "cpu_posts_os"),
-    row("200-byte posts, 64 connections, flush=ack", "1/s", "posts_ack", "floor_posts", 0.25, "cpu_posts_ack"),
+    row(
+        "200-byte posts, 64 connections, flush=ack",
+        "1/s",
+        "posts_ack",
+        "floor_posts",
+        0.25,
+        "cpu_posts_ack",
+    ),
 ];
 
 const fn row(
@@ -39,7 +46,8 @@ const fn row(
 
 /// The table of all that was taken.
 pub(crate) fn table(taken: &Taken, plan: &Plan) -> String {
-    let mut table = Table::new(&["case", "unit", "tidemark", "floor", "ratio", "goal", "broker CPU, s/GB or us/post"]);
+    let mut table =
+        Table::new(&["case", "unit", "tidemark", "floor", "ratio", "goal", "broker CPU, s/GB or us/post"]);
     for row in &ROWS {
         let (ours, floor) = (taken.figures(row.ours), taken.figures(row.floor));
         if ours.is_empty() || floor.is_empty() {
