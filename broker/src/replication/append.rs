@@ -284,10 +284,10 @@ fn check_sequence(
     }
     match log.check_sequence(&header, now_ms) {
         SequenceCheck::Fresh => Ok(None),
-        SequenceCheck::Duplicate { base_offset, end_offset, timestamp_ms } => Ok(Some(Appended {
+        SequenceCheck::Duplicate { base_offset, end_offset, appended_ms } => Ok(Some(Appended {
             base_offset,
             end_offset,
-            append_time_ms: if log.options().timestamp_type_log_append { timestamp_ms } else { -1 },
+            append_time_ms: if log.options().timestamp_type_log_append { appended_ms } else { -1 },
             duplicate: true,
             log_start: log.start_offset(),
             leader_epoch,

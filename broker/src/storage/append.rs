@@ -132,7 +132,7 @@ impl Log {
             let (run, later) = headers.split_at(count);
             let (run_bytes, later_bytes) = bytes.split_at(len);
             let written = self.make_room(first.base_offset, run, len as u64, now_ms);
-            if let Err(error) = written.and_then(|()| self.write_run(run_bytes, run)) {
+            if let Err(error) = written.and_then(|()| self.write_run(run_bytes, run, now_ms)) {
                 return Err(self.undo(before, error));
             }
             (headers, bytes) = (later, later_bytes);
@@ -210,7 +210,7 @@ impl Log {
         Ok(())
     }
 
-    fn write_run(&mut self, bytes: &[u8], run: &[BatchHeader]) -> Result<(), StorageError> {
+    fn write_run(&mut self, bytes: &[u8], run: &[BatchHeader], now_ms: i64) -> Result<(), StorageError> {
         let interval = self.index_interval();
         let active = self.segments.last_mut().expect("there is always a segment");
         let position = active.bytes;
@@ -226,12 +226,13 @@ impl Log {
             return Err(error);
         }
         active.appended(run, interval);
+        active.written_ms = now_ms;
         self.bytes_since_save += bytes.len() as u64;
         for batch in run {
             if self.epochs.assign(batch.leader_epoch, batch.base_offset) {
                 self.epochs_version += 1;
             }
-            self.producers.replay(batch);
+            self.producers.replay(batch, now_ms);
         }
         Ok(())
     }

@@ -3,6 +3,10 @@
 //! A function of the log: every replica derives it from batch headers, so it survives failover. Only a leader asks it
 //! ([`Producers::check`]); replaying never refuses. The copies on disk are in [`super::snapshot`].
 //!
+//! A producer is forgotten when it has appended nothing for a while, as this replica saw it. Its records' own timestamps
+//! do not count: a backfill of last year's records is as new as any other append. (In Kafka they do count, so that there a
+//! backfill may lose its duplicate detection at the next sweep, and records from the future keep theirs for ever.)
+//!
 //! *Invariant:* per producer at most [`BATCHES_KEPT`] batches, oldest first, all of its current epoch.
 //! *Invariant:* at most [`PRODUCERS_MAX`] producers; the longest idle go first.
 
@@ -27,8 +31,8 @@ pub enum SequenceCheck {
         base_offset: Offset,
         /// One past its last record.
         end_offset: Offset,
-        /// Its greatest timestamp.
-        timestamp_ms: i64,
+        /// When it was appended: what a log that stamps this time on its batches has stamped.
+        appended_ms: i64,
     },
     /// It leaves a gap, or repeats what is no longer remembered.
     OutOfOrder {
@@ -51,7 +55,9 @@ pub(super) struct SequencedBatch {
     pub(super) last_sequence: i32,
     pub(super) base_offset: Offset,
     pub(super) end_offset: Offset,
-    pub(super) timestamp_ms: i64,
+    /// When it was appended: by the leader's stamp if it carries one, else as this replica saw it; not before that if
+    /// this replica did not see it.
+    pub(super) appended_ms: i64,
 }
 
 /// What is known about one producer.
@@ -62,9 +68,9 @@ pub(super) struct Producer {
 }
 
 impl Producer {
-    /// When it wrote last, by the timestamps of its batches.
-    pub(super) fn last_timestamp_ms(&self) -> i64 {
-        self.batches.back().map_or(-1, |batch| batch.timestamp_ms)
+    /// When it appended last.
+    fn last_append_ms(&self) -> i64 {
+        self.batches.back().map_or(-1, |batch| batch.appended_ms)
     }
 
     fn last_sequence(&self) -> Option<i32> {
@@ -96,7 +102,7 @@ impl Producers {
     /// Whether a batch may be appended. `now_ms` decides who has been idle for so long that nothing is known.
     pub(super) fn check(&self, header: &BatchHeader, now_ms: i64, expiration_ms: i64) -> SequenceCheck {
         let known = self.by_id.get(&header.producer_id).filter(|producer| {
-            header.has_producer() && now_ms.saturating_sub(producer.last_timestamp_ms()) < expiration_ms
+            header.has_producer() && now_ms.saturating_sub(producer.last_append_ms()) < expiration_ms
         });
         let Some(producer) = known else { return SequenceCheck::Fresh };
         if header.producer_epoch < producer.epoch {
@@ -114,7 +120,7 @@ impl Producers {
             return SequenceCheck::Duplicate {
                 base_offset: batch.base_offset,
                 end_offset: batch.end_offset,
-                timestamp_ms: batch.timestamp_ms,
+                appended_ms: batch.appended_ms,
             };
         }
         match producer.last_sequence().map(following) {
@@ -123,8 +129,8 @@ impl Producers {
         }
     }
 
-    /// Notes a batch that is in the log.
-    pub(super) fn replay(&mut self, header: &BatchHeader) {
+    /// Notes a batch that is in the log, and that came there at `appended_ms`, or before it if that is all that is known.
+    pub(super) fn replay(&mut self, header: &BatchHeader, appended_ms: i64) {
         if !header.has_producer() {
             return;
         }
@@ -133,7 +139,7 @@ impl Producers {
             last_sequence: header.last_sequence(),
             base_offset: header.base_offset,
             end_offset: header.next_offset(),
-            timestamp_ms: header.max_timestamp_ms,
+            appended_ms: if header.uses_log_append_time() { header.max_timestamp_ms } else { appended_ms },
         };
         self.insert(header.producer_id, header.producer_epoch, batch);
     }
@@ -153,7 +159,7 @@ impl Producers {
 
     /// Forgets producers that have been idle for `expiration_ms`.
     pub(super) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
-        self.by_id.retain(|_, producer| now_ms.saturating_sub(producer.last_timestamp_ms()) < expiration_ms);
+        self.by_id.retain(|_, producer| now_ms.saturating_sub(producer.last_append_ms()) < expiration_ms);
     }
 
     /// Whether any batch at `end` or later is remembered, so that cutting the log there changes this table.
@@ -167,10 +173,10 @@ impl Producers {
 
     /// Makes room for a tenth of the bound at once, so that a flood of new ids costs little each.
     fn drop_idlest(&mut self) {
-        let mut times: Vec<i64> = self.by_id.values().map(Producer::last_timestamp_ms).collect();
+        let mut times: Vec<i64> = self.by_id.values().map(Producer::last_append_ms).collect();
         let (_, limit, _) = times.select_nth_unstable(PRODUCERS_MAX / 10);
         let limit = *limit;
-        self.by_id.retain(|_, producer| producer.last_timestamp_ms() > limit);
+        self.by_id.retain(|_, producer| producer.last_append_ms() > limit);
     }
 }
 
@@ -202,8 +208,8 @@ mod tests {
             crc: 0,
             attributes: 0,
             last_offset_delta: count - 1,
-            base_timestamp_ms: 1_000,
-            max_timestamp_ms: 1_000,
+            base_timestamp_ms: 7,
+            max_timestamp_ms: 7,
             producer_id: id,
             producer_epoch: epoch,
             base_sequence,
@@ -211,28 +217,35 @@ mod tests {
         }
     }
 
+    /// When all batches here are appended; their records are much older.
+    const APPENDED_MS: i64 = 1_700_000_000_000;
+
+    fn replay(producers: &mut Producers, header: &BatchHeader) {
+        producers.replay(header, APPENDED_MS);
+    }
+
     fn check(producers: &Producers, header: &BatchHeader) -> SequenceCheck {
-        producers.check(header, 2_000, DAY_MS)
+        producers.check(header, APPENDED_MS + 2_000, DAY_MS)
     }
 
     #[test]
     fn a_producer_continues_repeats_or_is_refused() {
         let mut producers = Producers::default();
         assert_eq!(check(&producers, &header(7, 0, 40, 0, 2)), SequenceCheck::Fresh, "unknown: any sequence");
-        producers.replay(&header(7, 0, 0, 100, 3));
-        producers.replay(&header(7, 0, 3, 103, 2));
+        replay(&mut producers, &header(7, 0, 0, 100, 3));
+        replay(&mut producers, &header(7, 0, 3, 103, 2));
         assert_eq!(check(&producers, &header(7, 0, 5, 0, 1)), SequenceCheck::Fresh);
         let duplicate = SequenceCheck::Duplicate {
             base_offset: Offset(100),
             end_offset: Offset(103),
-            timestamp_ms: 1_000,
+            appended_ms: APPENDED_MS,
         };
         assert_eq!(check(&producers, &header(7, 0, 0, 0, 3)), duplicate);
         assert_eq!(check(&producers, &header(7, 0, 7, 0, 1)), SequenceCheck::OutOfOrder { expected: 5 });
         assert_eq!(check(&producers, &header(7, 0, 3, 0, 1)), SequenceCheck::OutOfOrder { expected: 5 });
         assert_eq!(check(&producers, &header(7, 1, 3, 0, 1)), SequenceCheck::NewEpochNotZero);
         assert_eq!(check(&producers, &header(7, 1, 0, 0, 1)), SequenceCheck::Fresh);
-        producers.replay(&header(7, 1, 0, 105, 1));
+        replay(&mut producers, &header(7, 1, 0, 105, 1));
         assert_eq!(check(&producers, &header(7, 0, 5, 0, 1)), SequenceCheck::Fenced { current_epoch: 1 });
     }
 
@@ -240,14 +253,14 @@ mod tests {
     fn five_batches_are_remembered_and_sequences_wrap() {
         let mut producers = Producers::default();
         for n in 0..7 {
-            producers.replay(&header(7, 0, n, i64::from(n), 1));
+            replay(&mut producers, &header(7, 0, n, i64::from(n), 1));
         }
         assert_eq!(check(&producers, &header(7, 0, 1, 0, 1)), SequenceCheck::OutOfOrder { expected: 7 });
         assert!(matches!(check(&producers, &header(7, 0, 2, 0, 1)), SequenceCheck::Duplicate { .. }));
         let mut wrapping = Producers::default();
-        wrapping.replay(&header(7, 0, i32::MAX - 1, 0, 2));
+        replay(&mut wrapping, &header(7, 0, i32::MAX - 1, 0, 2));
         assert_eq!(check(&wrapping, &header(7, 0, 0, 0, 1)), SequenceCheck::Fresh);
-        wrapping.replay(&header(7, 0, 0, 2, 1));
+        replay(&mut wrapping, &header(7, 0, 0, 2, 1));
         assert_eq!(check(&wrapping, &header(7, 0, 1, 0, 1)), SequenceCheck::Fresh);
     }
 
@@ -255,7 +268,7 @@ mod tests {
     fn a_plain_http_producer_counts_requests() {
         let id = REQUEST_SEQUENCED | 9;
         let mut producers = Producers::default();
-        producers.replay(&header(id, 0, 0, 0, 500));
+        replay(&mut producers, &header(id, 0, 0, 0, 500));
         assert_eq!(check(&producers, &header(id, 0, 1, 0, 3)), SequenceCheck::Fresh);
         let again = check(&producers, &header(id, 0, 0, 0, 500));
         assert!(matches!(again, SequenceCheck::Duplicate { end_offset: Offset(500), .. }), "{again:?}");
@@ -266,20 +279,45 @@ mod tests {
     #[test]
     fn the_idle_are_forgotten() {
         let mut producers = Producers::default();
-        producers.replay(&header(7, 3, 5, 0, 1));
-        let late = producers.check(&header(7, 0, 99, 0, 1), 1_000 + DAY_MS, DAY_MS);
+        replay(&mut producers, &header(7, 3, 5, 0, 1));
+        producers.expire(APPENDED_MS + DAY_MS - 1, DAY_MS);
+        assert_eq!(
+            producers.check(&header(7, 0, 99, 0, 1), APPENDED_MS + DAY_MS - 1, DAY_MS),
+            SequenceCheck::Fenced { current_epoch: 3 },
+            "old records do not make an idle producer"
+        );
+        let late = producers.check(&header(7, 0, 99, 0, 1), APPENDED_MS + DAY_MS, DAY_MS);
         assert_eq!(late, SequenceCheck::Fresh);
-        producers.expire(1_000 + DAY_MS, DAY_MS);
+        producers.expire(APPENDED_MS + DAY_MS, DAY_MS);
         assert_eq!(producers, Producers::default());
+    }
+
+    #[test]
+    fn records_from_the_future_keep_nobody_for_ever() {
+        let mut producers = Producers::default();
+        let future = BatchHeader { max_timestamp_ms: i64::MAX, ..header(7, 0, 0, 0, 1) };
+        replay(&mut producers, &future);
+        producers.expire(APPENDED_MS + DAY_MS, DAY_MS);
+        assert_eq!(producers, Producers::default());
+    }
+
+    #[test]
+    fn where_the_leader_stamps_the_time_its_stamp_is_told_on_every_replica() {
+        let mut producers = Producers::default();
+        let stamped =
+            BatchHeader { attributes: 1 << 3, max_timestamp_ms: APPENDED_MS - 20, ..header(7, 0, 0, 0, 1) };
+        replay(&mut producers, &stamped);
+        let again = check(&producers, &header(7, 0, 0, 0, 1));
+        assert!(
+            matches!(again, SequenceCheck::Duplicate { appended_ms, .. } if appended_ms == APPENDED_MS - 20)
+        );
     }
 
     #[test]
     fn made_up_ids_do_not_exhaust_memory() {
         let mut producers = Producers::default();
         for id in 0..=i64::try_from(PRODUCERS_MAX).unwrap() {
-            let mut header = header(id, 0, 0, id, 1);
-            header.max_timestamp_ms = id;
-            producers.replay(&header);
+            producers.replay(&header(id, 0, 0, id, 1), id);
         }
         assert!(producers.by_id.len() <= PRODUCERS_MAX);
         assert!(producers.by_id.contains_key(&i64::try_from(PRODUCERS_MAX).unwrap()), "the newest is kept");

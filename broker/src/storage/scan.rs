@@ -126,7 +126,7 @@ impl Log {
         let interval = self.index_interval();
         let Self { segments, producers, disk, .. } = self;
         let segment = &mut segments[at];
-        let listed = segment.bytes;
+        let (listed, written_ms) = (segment.bytes, segment.written_ms);
         let failed = |error| StorageError::io("read an index of", segment.path(), error);
         let in_order = segment
             .offsets
@@ -139,7 +139,7 @@ impl Log {
             let visit = |batch: &BatchHeader| {
                 scan.visit(batch);
                 if batch.base_offset >= from {
-                    producers.replay(batch);
+                    producers.replay(batch, written_ms);
                 }
             };
             match segment.rescan(disk, anchor, Gait::Verify, interval, visit)? {

@@ -54,6 +54,8 @@ pub(super) struct Segment {
     pub(super) first_ms: Option<i64>,
     /// When the file was made, or last written as its directory tells.
     pub(super) touched_ms: i64,
+    /// When the last append came, or as the directory tells: no batch in it came later.
+    pub(super) written_ms: i64,
     /// Where the latest appends began, in order.
     pub(super) boundaries: VecDeque<Place>,
     path: PathBuf,
@@ -111,6 +113,7 @@ impl Segment {
             times: SortedFile::new(named(".timeindex"), index_bytes.1),
             first_ms: None,
             touched_ms,
+            written_ms: touched_ms,
             boundaries: VecDeque::new(),
             path: named(".log"),
             file: None,

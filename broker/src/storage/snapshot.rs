@@ -6,6 +6,9 @@
 //!   | coordinator epoch i32 = -1 | first offset of the open transaction i64 = -1
 //! ```
 //!
+//! The timestamp is when the batch was appended, by which a producer expires; Kafka's own files say the greatest timestamp
+//! of its records there.
+//!
 //! Kafka writes a producer's last batch only. We write up to five entries for one producer, oldest first: a reader that
 //! keeps the last entry per producer, as Kafka does, reads the same as from its own file.
 
@@ -32,7 +35,7 @@ pub(super) fn encode(producers: &Producers) -> Vec<u8> {
             body.put_i32(batch.last_sequence);
             body.put_i64(last_offset.0);
             body.put_i32(i32::try_from(last_offset.since(batch.base_offset)).unwrap_or(i32::MAX));
-            body.put_i64(batch.timestamp_ms);
+            body.put_i64(batch.appended_ms);
             body.put_i32(-1);
             body.put_i64(-1);
         }
@@ -60,7 +63,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Producers> {
         let last_sequence = bytes.get_i32();
         let last_offset = Offset(bytes.get_i64());
         let offset_delta = bytes.get_i32();
-        let timestamp_ms = bytes.get_i64();
+        let appended_ms = bytes.get_i64();
         bytes.advance(12);
         producers.insert(
             id,
@@ -70,7 +73,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Producers> {
                 last_sequence,
                 base_offset: last_offset.plus(-i64::from(offset_delta)),
                 end_offset: last_offset.next(),
-                timestamp_ms,
+                appended_ms,
             },
         );
     }
@@ -87,7 +90,7 @@ mod tests {
             last_sequence: base_sequence + count - 1,
             base_offset: Offset(base_offset),
             end_offset: Offset(base_offset + i64::from(count)),
-            timestamp_ms: 1_700_000_000_000,
+            appended_ms: 1_700_000_000_000,
         }
     }
 

@@ -135,7 +135,8 @@ impl Log {
         self.replay_producers(from)
     }
 
-    /// Replays the batches from `from` to the end into the table of producers, by their headers.
+    /// Replays the batches from `from` to the end into the table of producers, by their headers. When each was appended is
+    /// not known, but that it was not after its segment was last written to: nobody is forgotten too early.
     pub(super) fn replay_producers(&mut self, from: Offset) -> Result<(), StorageError> {
         let first = self.segment_of(from);
         for segment in &self.segments[first..] {
@@ -143,7 +144,7 @@ impl Log {
             let file = segment.file(&self.disk)?;
             let mut walk = Walk::headers(&file, place.position, segment.bytes);
             while let Some((_, batch)) = walk.next().map_err(|halt| segment.halted(halt))? {
-                self.producers.replay(&batch);
+                self.producers.replay(&batch, segment.written_ms);
             }
         }
         Ok(())

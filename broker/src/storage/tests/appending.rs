@@ -1,8 +1,11 @@
 //! Appending, reading back, flushing, rolling.
 
+use std::time::Duration;
+
 use super::*;
 use crate::record::{BatchHeader, records};
 use crate::storage::{SequenceCheck, StorageError};
+use crate::types::BrokerEpoch;
 
 #[test]
 fn a_leader_stamps_offsets_and_epoch_and_a_follower_holds_the_same_bytes() {
@@ -225,7 +228,7 @@ fn producers_are_remembered_with_their_batches() {
     assert_eq!(check(&log, 7), SequenceCheck::OutOfOrder { expected: 6 });
     let duplicate = check(&log, 3);
     let expected =
-        SequenceCheck::Duplicate { base_offset: Offset(13), end_offset: Offset(16), timestamp_ms: NOW_MS };
+        SequenceCheck::Duplicate { base_offset: Offset(13), end_offset: Offset(16), appended_ms: NOW_MS };
     assert_eq!(duplicate, expected);
     log.truncate_to(Offset(13)).unwrap();
     assert_eq!(check(&log, 3), SequenceCheck::Fresh, "what was cut was never sent");
@@ -233,6 +236,68 @@ fn producers_are_remembered_with_their_batches() {
     drop((data_dir, log));
     let log = place.log();
     assert!(matches!(check(&log, 0), SequenceCheck::Duplicate { .. }), "rebuilt from the log");
+}
+
+/// A batch of a producer that sends what is more than a year old.
+fn backfill(base_sequence: i32) -> BytesMut {
+    let stamp = ProducerStamp { producer_id: 9, producer_epoch: 2, base_sequence };
+    stamped(NOW_MS - 400 * DAY_MS, 3, 20, Some(stamp))
+}
+
+/// Whether the first batch of the backfill would be known as a repeat at `now_ms`.
+fn knows_backfill(log: &Log, now_ms: i64) -> bool {
+    let again = log.check_sequence(&BatchHeader::read(&backfill(0)).unwrap(), now_ms);
+    assert!(matches!(again, SequenceCheck::Duplicate { .. } | SequenceCheck::Fresh), "{again:?}");
+    again != SequenceCheck::Fresh
+}
+
+#[test]
+fn a_backfill_of_old_records_is_remembered_from_its_append_on() {
+    let place = Place::with(|options| options.segment_bytes_max = 600);
+    let (data_dir, mut log, _) = place.open();
+    lead(&mut log, backfill(0));
+    log.apply_retention(NOW_MS, Offset::ZERO).unwrap();
+    while log.segment_count() < 3 {
+        lead(&mut log, batch(10));
+    }
+    let day = NOW_MS + DAY_MS;
+    assert_eq!([day - 1, day].map(|now_ms| knows_backfill(&log, now_ms)), [true, false], "on the leader");
+    log.close().unwrap();
+    data_dir.mark_clean(BrokerEpoch(1)).unwrap();
+    drop((data_dir, log));
+    let mut log = place.log();
+    assert_eq!([day - 1, day].map(|now_ms| knows_backfill(&log, now_ms)), [true, false], "by the snapshot");
+    log.apply_retention(day, Offset::ZERO).unwrap();
+    assert!(!knows_backfill(&log, NOW_MS), "forgotten for good");
+
+    let place = Place::new();
+    let mut log = place.log();
+    log.append_as_follower(&frozen(backfill(0)), NOW_MS).unwrap();
+    let mut next = backfill(3);
+    crate::record::stamp_leader(&mut next, Offset(3), LeaderEpoch(0));
+    log.append_as_follower(&frozen(next), NOW_MS + 5).unwrap();
+    log.truncate_to(Offset(3)).unwrap();
+    let later = day + 5;
+    assert_eq!(
+        [later - 1, later].map(|now_ms| knows_backfill(&log, now_ms)),
+        [true, false],
+        "on a follower, after a cut: not before its segment was written to last"
+    );
+}
+
+#[test]
+fn a_backfill_that_a_crash_left_without_a_snapshot_counts_from_the_files_last_change() {
+    let place = Place::new();
+    let mut log = place.log();
+    lead(&mut log, backfill(0));
+    drop(log);
+    let written_ms = NOW_MS + 5 * DAY_MS;
+    let written = std::time::UNIX_EPOCH + Duration::from_millis(u64::try_from(written_ms).unwrap());
+    let file = place.log_dir().join("00000000000000000000.log");
+    std::fs::File::options().write(true).open(file).unwrap().set_modified(written).unwrap();
+    let log = place.log();
+    let day = written_ms + DAY_MS;
+    assert_eq!([day - 1, day].map(|now_ms| knows_backfill(&log, now_ms)), [true, false]);
 }
 
 #[test]
