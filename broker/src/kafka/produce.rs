@@ -1,4 +1,7 @@
 //! Produce: each partition's batch goes to its log, in the order in which the connection sent them.
+//!
+//! *Invariant:* no client here appends under a producer id of the HTTP door, whose producers count requests: its batches
+//! would be taken for theirs, or theirs for its own. Only another broker, which sends them on, may.
 
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use super::dispatch::Dispatch;
 use super::errors::{appended_at, produce_code, produce_detail};
 use super::handler::{Caller, Outcome};
 use super::memory::Claim;
+use crate::record::BatchHeader;
 use crate::replication::Acks;
 use crate::service::{BatchOrigin, Produce, ProduceError, Produced};
 use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
@@ -17,6 +21,10 @@ use crate::wire::{
     ErrorCode, ProduceDetail, ProducePartition, ProduceRequest, ProduceResponse, ProducedPartition,
     ProducedTopic, Response,
 };
+
+/// Why a producer id of the HTTP door is refused.
+const HTTP_PRODUCER_ID: &str = "producer ids with bit 62 set belong to the producers of the HTTP API: \
+     use an id below that, or none";
 
 /// What all partitions of a request have in common.
 #[derive(Clone, Copy)]
@@ -102,6 +110,10 @@ impl Dispatch {
         let Some(records) = partition.records else {
             return Underway::Ended(refusal(index, ErrorCode::InvalidRecord, "there is no record batch"));
         };
+        if !terms.for_broker && BatchHeader::read(&records).is_ok_and(|header| header.is_request_sequenced())
+        {
+            return Underway::Ended(refusal(index, ErrorCode::InvalidRecord, HTTP_PRODUCER_ID));
+        }
         let tp = TopicPartition::new(name, PartitionIndex(index));
         let produce = Produce {
             tp,

@@ -150,10 +150,16 @@ impl BatchHeader {
         self.producer_id >= 0
     }
 
-    /// How many sequence numbers the batch takes: one per record, or one in all for ids with [`REQUEST_SEQUENCED`].
+    /// Whether the producer counts requests and not records: its id has the bit of [`REQUEST_SEQUENCED`].
+    #[must_use]
+    pub fn is_request_sequenced(&self) -> bool {
+        self.has_producer() && self.producer_id & REQUEST_SEQUENCED != 0
+    }
+
+    /// How many sequence numbers the batch takes: one per record, or one in all if it is request-sequenced.
     #[must_use]
     pub fn sequence_span(&self) -> i32 {
-        if self.has_producer() && self.producer_id & REQUEST_SEQUENCED != 0 { 1 } else { self.record_count }
+        if self.is_request_sequenced() { 1 } else { self.record_count }
     }
 
     /// The last sequence number that the batch takes; wraps to zero after the greatest `i32`, as in Kafka.

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::client::Client;
 use super::fixture::{Broker, ORDERS};
-use crate::record::{BatchBuilder, HEADER_LEN};
+use crate::record::{BatchBuilder, HEADER_LEN, ProducerStamp, REQUEST_SEQUENCED};
 use crate::types::{BrokerId, LeaderEpoch, Offset, TopicId};
 use crate::wire::{
     ApiKey, EpochPartition, EpochTopic, ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
@@ -157,6 +157,28 @@ async fn every_refused_produce_says_why() {
     assert_eq!(elsewhere.leader, Some((BrokerId(3), LeaderEpoch(4))));
     let stored = produced(client.ask(produce(0, Some(good))).await);
     assert_eq!(stored.base_offset, Offset(0), "nothing that was refused is in the log");
+}
+
+#[tokio::test]
+async fn a_client_may_not_use_the_producer_ids_of_the_http_door() {
+    let broker = Broker::start().await;
+    let of = |producer_id| {
+        let mut builder = BatchBuilder::new();
+        builder.push(1_000, None, Some(b"a"), &[]);
+        let stamp = ProducerStamp { producer_id, producer_epoch: 0, base_sequence: 0 };
+        Some(builder.finish(Some(stamp)))
+    };
+    let mut client = Client::connect(broker.port, "test").await;
+    for id in [REQUEST_SEQUENCED, REQUEST_SEQUENCED | 5, i64::MAX] {
+        let refused = produced(client.ask(produce(0, of(id))).await);
+        assert_eq!((refused.error, refused.base_offset), (ErrorCode::InvalidRecord, Offset::NONE), "{id:#x}");
+        assert!(refused.error_message.is_some_and(|message| message.contains("bit 62")), "{id:#x}");
+    }
+    let stored = produced(client.ask(produce(0, of(REQUEST_SEQUENCED - 1))).await);
+    assert_eq!((stored.error, stored.base_offset), (ErrorCode::None, Offset(0)), "nothing was stored before");
+    let mut link = Client::connect(broker.port, &link_client_id(BrokerId(2))).await;
+    let sent_on = produced(link.ask(produce(0, of(REQUEST_SEQUENCED | 5))).await);
+    assert_eq!((sent_on.error, sent_on.base_offset), (ErrorCode::None, Offset(1)), "a broker sends on");
 }
 
 #[tokio::test]
