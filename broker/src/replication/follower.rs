@@ -182,7 +182,8 @@ impl FollowerState {
     }
 }
 
-/// Where to cut: the least of the leader's end of the diverging epoch, one's own end of it, and one's own log end.
+/// Where to cut: the least of the leader's end of the diverging epoch, one's own end of it, and one's own log end (which
+/// one's own end of an epoch cannot exceed; the rule names it, so it stands here).
 #[must_use]
 pub fn cut_point(leader_end: Offset, own_epoch_end: Offset, log: LogView) -> Offset {
     leader_end.min(own_epoch_end).min(log.end).max(Offset::ZERO)
@@ -275,6 +276,16 @@ mod tests {
         assert_eq!(state.judge(asked, &answer(ErrorCode::None), later, |_| unreachable!()), Step::Stale);
         let next_reign = FollowerState::new(Some(incarnation(2)), LeaderEpoch(6), Offset(4), view);
         assert_eq!(next_reign.judge(asked, &answer(ErrorCode::None), view, |_| unreachable!()), Step::Stale);
+        let refilled = log(0, 10, 5);
+        let cut =
+            FetchedPartition { diverging: Some((LeaderEpoch(3), Offset(8))), ..answer(ErrorCode::None) };
+        assert_eq!(
+            state.judge(asked, &cut, refilled, |_| unreachable!()),
+            Step::Stale,
+            "cut and filled to the same end since"
+        );
+        let leaderless = FollowerState::new(None, LeaderEpoch(5), Offset(4), view);
+        assert_eq!(leaderless.judge(asked, &answer(ErrorCode::None), view, |_| unreachable!()), Step::Stale);
     }
 
     #[test]
@@ -283,9 +294,30 @@ mod tests {
         let view = log(0, 10, 4);
         let (state, asked) = follower(view);
         assert_eq!(state.judge(asked, &out, view, |_| unreachable!()), Step::StartAnew(Offset(20)));
+        let empty = log(30, 30, 4);
+        let (state, asked) = follower(empty);
+        assert_eq!(
+            state.judge(asked, &out, empty, |_| unreachable!()),
+            Step::StartAnew(Offset(20)),
+            "there is nothing to lose"
+        );
         let longer = log(0, 30, 4);
         let (state, asked) = follower(longer);
         assert_eq!(state.judge(asked, &out, longer, |_| unreachable!()), Step::Retry { refresh: false });
+    }
+
+    #[test]
+    fn a_checkpoint_that_the_log_does_not_bear_out_is_not_believed() {
+        let known = |hw| FollowerState::new(None, LeaderEpoch(5), Offset(hw), log(5, 10, 4)).high_watermark();
+        assert_eq!([3, 7, 40].map(known), [Offset(5), Offset(7), Offset(10)]);
+    }
+
+    #[test]
+    fn the_cut_is_the_least_end_and_no_answer_makes_it_negative() {
+        let view = log(0, 10, 4);
+        assert_eq!(cut_point(Offset(8), Offset(5), view), Offset(5));
+        assert_eq!(cut_point(Offset(3), Offset(5), view), Offset(3));
+        assert_eq!(cut_point(Offset(-1), Offset(5), view), Offset(0));
     }
 
     #[test]

@@ -42,17 +42,15 @@ impl Liveness {
     }
 }
 
-/// The record with another ISR: who leaves while too few remain becomes eligible to lead (rule 12).
+/// The record with another ISR: who leaves while too few remain becomes eligible to lead (rule 12). Nobody comes twice,
+/// since nobody who is in sync was eligible.
 #[must_use]
 pub fn with_isr(state: &PartitionState, isr: Vec<Incarnation>) -> PartitionState {
     let names = |broker| isr.iter().any(|member| member.broker == broker);
     let mut elr = Vec::new();
     if isr.len() < state.min_isr as usize {
         elr.extend(state.elr.iter().copied().filter(|member| !names(member.broker)));
-        for left in state.isr.iter().copied().filter(|member| !names(member.broker)) {
-            elr.retain(|member: &Incarnation| member.broker != left.broker);
-            elr.push(left);
-        }
+        elr.extend(state.isr.iter().copied().filter(|member| !names(member.broker)));
     }
     PartitionState { isr, elr, ..state.clone() }
 }

@@ -182,6 +182,7 @@ impl Partition {
             }
         }
         if matches!(settled, Settled::Superseded(_)) {
+            // The change of role to come does this too, unless the new reign is this broker's own again.
             inner.end_waits(Ended::Lost, &mut effects);
         }
         inner.publish(&mut effects);

@@ -108,7 +108,7 @@ pub struct LeaderState {
 
 impl LeaderState {
     /// Begins a reign over a log that ends at `log_end`, of which `counted_end` counts as held here, and which is known to
-    /// be committed up to `known_hw`.
+    /// be committed up to `known_hw`: what this replica knew in its last role, which kept it within the log.
     ///
     /// # Panics
     /// If the record does not name `me` as the leader (rule 1).
@@ -280,7 +280,8 @@ impl LeaderState {
         self.advance();
     }
 
-    /// Whether this life, which has fetched, should be looked at for taking it in.
+    /// Whether this life, which has fetched, should be looked at for taking it in. A hint only: the next tick of the keeper
+    /// looks at everyone.
     #[must_use]
     pub fn wants_to_join(&self, from: Incarnation) -> bool {
         self.proposal.is_none() && !self.record.state.isr.contains(&from) && self.has_reached(from)
@@ -352,10 +353,9 @@ impl LeaderState {
             record.partition_epoch,
             self.record.partition_epoch
         );
-        // A version above the guard decides the open proposal: it is this one, or can never be (rule 4).
-        if self.proposal.as_ref().is_some_and(|open| record.partition_epoch > open.proposal.guard) {
-            self.proposal = None;
-        }
+        // Every version that comes here lies above the guard of the open proposal, which is the version before. So it
+        // decides the proposal: it is this one, or can never be (rule 4).
+        self.proposal = None;
         self.record = record;
         self.propose_after = None;
         self.match_replicas(now);
@@ -393,6 +393,7 @@ impl LeaderState {
         for member in record.state.isr.iter().filter(|member| *member != me) {
             match followers.iter_mut().find(|known| known.incarnation.broker == member.broker) {
                 Some(known) if known.incarnation.epoch >= member.epoch => {}
+                // Only where a reign begins: in its course nobody but this leader puts a life into the ISR, which fetched.
                 Some(known) => *known = Progress::new(*member, now),
                 None => followers.push(Progress::new(*member, now)),
             }
@@ -414,7 +415,8 @@ impl LeaderState {
             }
         }
         // Below the start of the reign nothing is counted: what an earlier leader left there is committed together with
-        // this epoch's start, or not at all.
+        // this epoch's start, or not at all. Nothing would be lost otherwise, since all who may be elected hold it; but
+        // an end would rise piece by piece through what clients were told of long ago.
         if held_by_all >= self.epoch_start && held_by_all > self.high_watermark {
             assert!(
                 held_by_all <= self.log_end,
