@@ -47,4 +47,13 @@ mod tests {
         assert_eq!(duty_of(reborn, &record), Duty::Wait, "a restarted leader waits for the next election");
         assert_eq!(duty_of(incarnation(9), &record), Duty::Wait, "no copy belongs on broker 9");
     }
+
+    #[test]
+    fn epochs_only_rise_by_the_log_and_by_the_records() {
+        let refused =
+            |epoch, log, records| is_set_back(LeaderEpoch(epoch), LeaderEpoch(log), LeaderEpoch(records));
+        assert!(refused(3, 4, 2), "the log holds a later one");
+        assert!(refused(3, 2, 4), "a record named a later one, of which the log holds nothing yet");
+        assert!(!refused(4, 4, 4) && !refused(5, 4, 4));
+    }
 }

@@ -255,3 +255,31 @@ fn epoch_fault(headers: &[BatchHeader], asked: Asked) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, stamp_leader};
+
+    #[test]
+    fn epochs_neither_go_back_nor_exceed_the_reign() {
+        let header = |epoch: i32| {
+            let mut builder = BatchBuilder::new();
+            builder.push(0, None, Some(b"x"), &[]);
+            let mut batch = BytesMut::from(&builder.finish(None)[..]);
+            stamp_leader(&mut batch, Offset(10), LeaderEpoch(epoch));
+            BatchHeader::read(&batch).unwrap()
+        };
+        let asked = Asked { epoch: LeaderEpoch(5), offset: Offset(10), last_epoch: LeaderEpoch(3) };
+        let fault = |epochs: &[i32]| {
+            let headers: Vec<_> = epochs.iter().map(|epoch| header(*epoch)).collect();
+            epoch_fault(&headers, asked).is_some()
+        };
+        assert!(!fault(&[]) && !fault(&[3, 3, 4, 5]));
+        assert!(fault(&[2]), "below what the follower holds");
+        assert!(fault(&[4, 3]), "back");
+        assert!(fault(&[5, 6]), "of a reign that the leader does not know");
+        let first = Asked { last_epoch: LeaderEpoch::NONE, ..asked };
+        assert!(epoch_fault(&[header(-1)], first).is_some(), "of no reign");
+    }
+}

@@ -36,7 +36,7 @@ pub(crate) struct Node {
     pub(crate) answer: Option<Answer>,
     pub(crate) live: Liveness,
     pub(crate) has_lease: bool,
-    /// The last watermark in the checkpoint.
+    /// The watermark in the checkpoint that it left behind; the log may have lost more.
     known_hw: Offset,
     flush: FlushMode,
 }
@@ -97,7 +97,7 @@ impl Node {
         if is_set_back(epoch, view.last_epoch, seen) {
             return "refused".to_owned();
         }
-        let known_hw = self.known_hw.max(Offset(self.high_watermark())).min(view.end);
+        let known_hw = Offset(self.high_watermark());
         let said = match (&mut self.role, duty_of(self.me, &record.state)) {
             (Role::Leader(leader), Duty::Lead) if leader.epoch() == epoch => {
                 leader.adopt(record.clone(), now);
@@ -271,7 +271,7 @@ impl Node {
 
     /// Dies. With `flush=ack` what was not fsynced may be gone; without, everything may be.
     pub(crate) fn crash(&mut self, keeps_unsynced: bool) {
-        self.known_hw = Offset(self.high_watermark().min(self.log.durable_end()));
+        self.known_hw = Offset(self.high_watermark());
         self.up = false;
         self.answer = None;
         if !keeps_unsynced {

@@ -6,12 +6,13 @@
 //! flush 1                      fsync
 //! ask 2 1 / take 2             broker 2 asks 1 and gets an answer; later it takes it
 //! fetch 2 1                    both at once
+//! question 1 3/9 epoch=1 offset=5 last=0   somebody asks 1: broker 3 in life 9; nobody takes the answer
 //! sync 2 1                     flush and fetch until nothing changes
 //! see 1 [n]                    broker 1 learns of the newest record, or of the n-th version
 //! propose 1                    broker 1 looks at its ISR and sends a proposal
 //! handle [n]                   the store handles the first, or n-th, write that waits
 //! hear 1 / lose 1 / unsend 1   broker 1 learns the outcome, does not, learns that it was not sent
-//! elect 2 [unclean] / shrink 3 the controller writes
+//! elect 2 [unclean] / shrink 3 / assign 1,2    the controller writes
 //! crash 1 [keep] / restart 1   a power cut, or (keep) only the process; another life
 //! dead 3 / alive 3             its lease is gone, or back; all leaders know
 //! lease 1 lost                 broker 1 no longer knows that its lease holds
@@ -25,7 +26,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tidemark::types::{FlushMode, Incarnation};
+use tidemark::replication::Asked;
+use tidemark::types::{BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, Offset};
 
 use crate::node::Role;
 use crate::world::World;
@@ -74,6 +76,7 @@ fn tell(world: &mut Option<World>, words: &[&str]) -> String {
         "flush" => done(world.node(broker()).flush_log()),
         "ask" => world.ask(broker(), third.unwrap().parse().unwrap()),
         "take" => world.node(broker()).take(),
+        "question" => question(world, broker(), &words[2..]),
         "fetch" => fetch(world, broker(), third.unwrap().parse().unwrap()),
         "sync" => sync(world, broker(), third.unwrap().parse().unwrap()),
         "see" => world.see(broker(), third.map(|at| at.parse().unwrap())),
@@ -88,6 +91,7 @@ fn tell(world: &mut Option<World>, words: &[&str]) -> String {
         "unsend" => world.unsend(broker()),
         "elect" => world.elect(broker(), third == Some("unclean")),
         "shrink" => world.shrink(broker()),
+        "assign" => done(world.assign(&ids(words[1]))),
         "crash" => done(world.crash(broker(), third == Some("keep"))),
         "restart" => done(world.restart(broker())),
         "dead" | "alive" => liveness(world, broker(), words[0] == "alive"),
@@ -111,12 +115,34 @@ fn done((): ()) -> String {
 fn partition(settings: &[&str]) -> World {
     let value =
         |name: &str| settings.iter().find_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
-    let ids = |text: &str| text.split(',').map(|id| id.parse().unwrap()).collect::<Vec<i32>>();
     let replicas = ids(value("replicas").expect("replicas=1,2,3"));
-    let isr = value("isr").map_or(replicas.clone(), ids);
+    let isr = value("isr").map_or_else(|| replicas.clone(), ids);
     let min_isr = value("min_isr").map_or(2, |text| text.parse().unwrap());
     let flush = value("flush").map_or(FlushMode::Ack, |text| text.parse().unwrap());
     World::new(&replicas, &isr, min_isr, flush)
+}
+
+fn ids(text: &str) -> Vec<i32> {
+    text.split(',').map(|id| id.parse().unwrap()).collect()
+}
+
+/// A fetch that no broker of the story sends: a stranger's, or a former life's.
+fn question(world: &mut World, leader: i32, words: &[&str]) -> String {
+    let (broker, life) = words[0].split_once('/').expect("who asks, as in 3/9");
+    let from =
+        Incarnation { broker: BrokerId(broker.parse().unwrap()), epoch: BrokerEpoch(life.parse().unwrap()) };
+    let number = |name: &str| {
+        let word = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        word.map(|word| word.parse::<i64>().unwrap())
+    };
+    let epoch = |name| number(name).map(|epoch| LeaderEpoch(i32::try_from(epoch).unwrap()));
+    let asked = Asked {
+        epoch: epoch("epoch").expect("epoch=1"),
+        offset: Offset(number("offset").expect("offset=0")),
+        last_epoch: epoch("last").unwrap_or(LeaderEpoch::NONE),
+    };
+    let now = world.now;
+    world.node(leader).answer(from, asked, now).0
 }
 
 fn fetch(world: &mut World, follower: i32, leader: i32) -> String {

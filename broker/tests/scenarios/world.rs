@@ -239,6 +239,14 @@ impl World {
         "done".to_owned()
     }
 
+    /// The controller changes who holds a copy; members of the ISR that no longer do leave it.
+    pub(crate) fn assign(&mut self, replicas: &[i32]) {
+        let mut next = self.record.state.clone();
+        next.replicas = replicas.iter().copied().map(BrokerId).collect();
+        next.isr.retain(|member| next.replicas.contains(&member.broker));
+        self.write(next);
+    }
+
     pub(crate) fn crash(&mut self, id: i32, keeps_unsynced: bool) {
         let me = self.node(id).me;
         self.node(id).crash(keeps_unsynced);

@@ -71,6 +71,24 @@ async fn one_record_that_moved_on_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_10_a_record_of_a_newer_version_is_not_written_over() {
+    let bench = Bench::new();
+    let (fence, mut writes) = seated(&bench, 1).await;
+    let carrier = carrier(&bench).1;
+    let made = carrier.carry_out(&fence, &writes).await.revision.unwrap();
+    // The leader writes its in-sync set before the controller's next write comes.
+    let key = bench.keyspace.path(&Key::Partition(tp("t", 0)));
+    let put = Op::Put { key: key.clone(), value: "the leader's".into(), lease: None };
+    let newer = bench.memory.txn(Txn { success: vec![put], ..Txn::default() }).await.unwrap().revision;
+    writes[0].guard = Some(PartitionEpoch(made.0));
+    let done = carrier.carry_out(&fence, &writes).await;
+    assert!(done.failed && !done.seat_lost && done.written == [false]);
+    assert_eq!(bench.memory.get(&key).await.unwrap().1.unwrap().value, "the leader's");
+    writes[0].guard = Some(PartitionEpoch(newer.0));
+    assert_eq!(carrier.carry_out(&fence, &writes).await.written, [true]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_seat_nothing_is_written() {
     let bench = Bench::new();
     let (fence, writes) = seated(&bench, 200).await;

@@ -73,6 +73,24 @@ fn rule_11_the_isr_leads_before_the_elr_and_if_nobody_can_nothing_is_written() {
 }
 
 #[test]
+fn rule_11_an_eligible_replica_does_not_lead_while_a_member_lives() {
+    let mut world = World::new(3);
+    world.topic("t", &[&[3, 1, 2]], &[("min.insync.replicas", "3")]);
+    world.reconcile();
+    world.die(1);
+    world.reconcile();
+    let first = world.life(1);
+    assert_eq!(world.state(&tp("t", 0)).elr, [first]);
+    // 1 is back, and stands before 2 in the list; 2 has what was appended meanwhile, too.
+    world.live(1, LiveState::Active);
+    world.die(3);
+    world.reconcile();
+    let state = world.state(&tp("t", 0));
+    assert_eq!((state.leader, state.isr.as_slice()), (Some(world.life(2)), &[world.life(2)][..]));
+    assert_eq!(state.elr.len(), 2, "{:?}", state.elr);
+}
+
+#[test]
 fn rule_11_nobody_outside_isr_and_elr_leads_however_alive() {
     let mut world = three();
     let first = world.life(1);
@@ -154,6 +172,22 @@ fn rule_13_a_starting_broker_is_no_candidate_yet() {
     world.live(1, LiveState::Active);
     world.reconcile();
     assert_eq!(world.state(&tp("t", 0)).leader, Some(life));
+}
+
+#[test]
+fn rule_13_proven_lives_stay_in_sync_once_they_serve() {
+    let mut world = three();
+    for id in 1..=3 {
+        world.die(id);
+    }
+    let starting = Recovered { from: Some(world.life(1).epoch), how: Recovery::Fsync, earlier: Vec::new() };
+    let starting = world.register(1, starting);
+    world.live(1, LiveState::Starting);
+    let proven = [world.restart(2, Recovery::Fsync), world.restart(3, Recovery::Fsync)];
+    world.reconcile();
+    let state = world.state(&tp("t", 0));
+    assert_eq!((state.leader, state.isr.as_slice()), (Some(proven[0]), &proven[..]));
+    assert_eq!(state.isr_member(b(1)), None, "{starting} does not follow yet, and would hold up commits");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cluster::*;
+use crate::record::ProducerStamp;
 use crate::replication::testing::tp;
 use crate::replication::*;
 use crate::types::*;
@@ -98,6 +99,44 @@ async fn a_fetch_from_a_newer_epoch_ends_the_reign_and_asks_for_the_record() {
     cluster.tell(1).await;
     cluster.append(1, "b", Acks::All).await.unwrap();
     cluster.all_hold(&[1, 2], &["a", "b"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deposed_leader_acknowledges_nothing_not_even_a_repeat() {
+    let options = ReplicationOptions { replica_lag_ms_max: 60_000, ..quick() };
+    let cluster = Cluster::start_with(2, 1, FlushMode::Ack, options).await;
+    let leader = cluster.partition(1);
+    let first = || {
+        let stamp = ProducerStamp { producer_id: 5, producer_epoch: 0, base_sequence: 0 };
+        Append { batch: batch("a", Some(stamp)), ..append("a", Acks::Leader, PATIENCE) }
+    };
+    leader.append(first()).await.unwrap();
+    cluster.cut(1, 2);
+    let waiting = tokio::spawn({
+        let leader = cluster.partition(1);
+        async move { leader.append(append("b", Acks::All, PATIENCE)).await }
+    });
+    eventually("it is appended", || leader.status().log_end == Offset(2)).await;
+    cluster.elect(1, &[1, 2]);
+    cluster.tell(2).await;
+    cluster.heal();
+    // By the word of a follower, long before it lags.
+    let lost = waiting.await.unwrap().unwrap_err();
+    assert_eq!(lost, AppendError::LeadershipLost { base_offset: Offset(1) });
+    let again = leader.append(first()).await.unwrap_err();
+    assert_eq!(again, AppendError::NotLeader { leader: None, epoch: LeaderEpoch(2) });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_leader_keeps_the_watermark_that_it_knew() {
+    let cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    eventually("broker 2 knows", || cluster.hw(2) == 1).await;
+    cluster.cut(2, 1);
+    cluster.cut(2, 3);
+    cluster.elect(2, &[2, 1, 3]);
+    cluster.tell(2).await;
+    assert_eq!((cluster.partition(2).status().role, cluster.hw(2)), (RoleKind::Leader, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

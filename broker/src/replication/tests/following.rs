@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cluster::*;
+use crate::replication::follow::Change;
 use crate::replication::*;
 use crate::types::*;
 
@@ -88,4 +89,17 @@ async fn a_follower_whose_disk_fails_stops_counting() {
     assert!(failed.next_fetch().is_none(), "a fetch would be an acknowledgement");
     assert!(cluster.brokers[&3].replicas.log_failure().borrow().is_some(), "the node is told");
     tokio::time::timeout(Duration::from_secs(5), cluster.append(1, "c", Acks::All)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_that_comes_too_late_cuts_nothing() {
+    let cluster = Cluster::start(2, 2, FlushMode::Ack).await;
+    // What broker 2 asked when it held nothing.
+    let asked = Asked { epoch: LeaderEpoch(1), offset: Offset(0), last_epoch: LeaderEpoch::NONE };
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    for change in [Change::Cut(Offset(0)), Change::StartAnew(Offset(7))] {
+        cluster.partition(2).change_log(asked, change).await.unwrap();
+        assert_eq!(cluster.partition(2).status().log_end, Offset(1));
+    }
+    assert_eq!(cluster.brokers[&2].metrics.truncations.get(), 0);
 }

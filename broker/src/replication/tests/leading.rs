@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 use super::cluster::*;
+use crate::record::BatchBuilder;
 use crate::replication::testing::tp;
 use crate::replication::*;
 use crate::types::*;
@@ -75,6 +78,26 @@ async fn consumers_see_what_is_committed_and_are_woken_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_time_too_only_what_is_committed_is_found() {
+    let options = ReplicationOptions { replica_lag_ms_max: 60_000, ..quick() };
+    let cluster = Cluster::start_with(2, 2, FlushMode::Ack, options).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 2);
+    let mut builder = BatchBuilder::new();
+    builder.push(NOW_MS + 1, None, Some(b"b"), &[]);
+    let later = BytesMut::from(&builder.finish(None)[..]);
+    let leader = cluster.partition(1);
+    leader.append(Append { batch: later, ..append("", Acks::Leader, PATIENCE) }).await.unwrap();
+    assert_eq!(leader.offset_for_timestamp(NOW_MS + 1).await.unwrap(), None);
+    assert_eq!(leader.max_timestamp().unwrap(), None, "the greatest is not committed");
+    cluster.heal();
+    eventually("it is committed", || cluster.hw(1) == 2).await;
+    let found = Some((Offset(1), NOW_MS + 1));
+    assert_eq!(leader.offset_for_timestamp(NOW_MS + 1).await.unwrap(), found);
+    assert_eq!(leader.max_timestamp().unwrap(), found);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_poll_that_is_dropped_leaves_nothing_behind() {
     let cluster = Cluster::start(1, 1, FlushMode::Os).await;
     let leader = cluster.partition(1);
@@ -128,6 +151,19 @@ async fn a_broker_that_stops_and_comes_back_remembers() {
     cluster.elect(1, &[1]);
     cluster.tell(1).await;
     assert_eq!(cluster.append(1, "d", Acks::All).await.unwrap().base_offset, Offset(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_committed_is_not_committed_by_a_restart() {
+    let options = ReplicationOptions { replica_lag_ms_max: 60_000, ..quick() };
+    let mut cluster = Cluster::start_with(2, 2, FlushMode::Ack, options).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 2);
+    cluster.append(1, "b", Acks::Leader).await.unwrap();
+    cluster.stop(1).await;
+    cluster.boot(1).await;
+    let back = cluster.partition(1).status();
+    assert_eq!((back.log_end, back.high_watermark), (Offset(2), Offset(1)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
