@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::Process;
 
@@ -30,6 +30,21 @@ pub struct BrokerSpec {
     /// A line of shell that runs before the program in the same process, such as `ulimit -n 64`.
     pub before: Option<String>,
 }
+
+/// Whether a disk could be mounted.
+enum Mounted {
+    Yes,
+    /// No, in none of the ways that were tried; what each said.
+    Refused(String),
+}
+
+const SMALL_DISK_ADVICE: &str = "\
+cannot give a broker a small disk of its own, which needs a mount namespace. One of these allows it:
+  run the tests as root;
+  Ubuntu: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
+  Debian: sudo sysctl kernel.unprivileged_userns_clone=1
+  in a container: start it with --cap-add SYS_ADMIN --security-opt apparmor=unconfined
+What was refused:";
 
 /// A broker that runs, or could.
 #[derive(Debug)]
@@ -131,13 +146,16 @@ impl Broker {
         std::fs::remove_dir_all(&self.spec.data_dir).context("wiping a data directory")
     }
 
-    /// Its next start will see a disk of its own of `mib` MiB at `folder`, in a mount namespace that ends with it.
-    /// False if this user may not do that.
+    /// Its next start will see a disk of its own of `mib` MiB at `folder`, in a mount namespace that ends with it. Root
+    /// may do that; anybody else in a user namespace, where the system allows these.
     ///
     /// # Errors
-    /// If there is no shell.
-    pub fn mount_small_disk(&mut self, folder: &Path, mib: u32) -> Result<bool> {
-        self.mount(&format!("mount -t tmpfs -o size={mib}m none {}", folder.display()))
+    /// If this user may do neither, with what can be done about it.
+    pub fn mount_small_disk(&mut self, folder: &Path, mib: u32) -> Result<()> {
+        match self.mount(&format!("mount -t tmpfs -o size={mib}m none {}", folder.display()))? {
+            Mounted::Yes => Ok(()),
+            Mounted::Refused(how) => bail!("{SMALL_DISK_ADVICE}{how}"),
+        }
     }
 
     /// Its next start will see, at `disk` in `folder`, a disk that promises more than lies behind it, as a thinly
@@ -148,21 +166,28 @@ impl Broker {
     /// If there is no shell.
     pub fn mount_thin_disk(&mut self, folder: &Path, mib: u32) -> Result<bool> {
         let folder = folder.display();
-        self.mount(&format!(
+        let mounted = self.mount(&format!(
             "mount -t tmpfs -o size={mib}m none {folder} && mkdir {folder}/disk && truncate -s 256M {folder}/image \
              && mkfs.ext4 -q -m 0 {folder}/image && mount -o loop {folder}/image {folder}/disk"
-        ))
+        ));
+        Ok(matches!(mounted?, Mounted::Yes))
     }
 
     /// Its next start runs in a mount namespace of its own, after this line of shell.
-    fn mount(&mut self, line: &str) -> Result<bool> {
-        let user = if rustix::process::geteuid().is_root() { "" } else { "--map-root-user" };
-        let unshare = format!("unshare --mount {user} sh -c '{line}");
-        let status =
-            Command::new("sh").arg("-c").arg(format!("{unshare}'")).status().context("running a shell")?;
-        // The shell that starts the broker enters the namespace, mounts, and becomes the broker: the pid stays.
-        self.spec.before = Some(format!("exec {unshare}; exec \"$0\" \"$@\"' \"$0\" \"$@\""));
-        Ok(status.success())
+    fn mount(&mut self, line: &str) -> Result<Mounted> {
+        let mut refusals = String::new();
+        for namespaces in ["--mount", "--mount --map-root-user"] {
+            let unshare = format!("unshare {namespaces} sh -c '{line}");
+            let tried = Command::new("sh").arg("-c").arg(format!("{unshare}'")).output();
+            let tried = tried.context("running a shell")?;
+            if tried.status.success() {
+                // The shell that starts the broker enters the namespace, mounts, and becomes the broker: the pid stays.
+                self.spec.before = Some(format!("exec {unshare}; exec \"$0\" \"$@\"' \"$0\" \"$@\""));
+                return Ok(Mounted::Yes);
+            }
+            refusals += &format!("\nunshare {namespaces}: {}", String::from_utf8_lossy(&tried.stderr).trim());
+        }
+        Ok(Mounted::Refused(refusals))
     }
 
     /// Its last lines of output.

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use integration_tests::cluster::{Cluster, Plan, Turn};
 use integration_tests::process::usage;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_brokers_are_small_and_quiet() -> Result<()> {
@@ -42,6 +42,79 @@ async fn idle_brokers_are_small_and_quiet() -> Result<()> {
     cluster.finish()
 }
 
+/// What a line printed: the body, after the headers if it asked for them, and the status.
+struct Printed {
+    text: String,
+    status: u16,
+}
+
+impl Printed {
+    fn has(&self, facts: &[&str]) -> Result<()> {
+        let missing: Vec<_> = facts.iter().filter(|fact| !self.text.contains(**fact)).collect();
+        ensure!(missing.is_empty(), "{missing:?} is missing");
+        Ok(())
+    }
+
+    fn json(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.text)?)
+    }
+}
+
+async fn run(line: &str) -> Result<Printed> {
+    let line = line.replacen("curl ", "curl -sS -w '\n%{http_code}' ", 1);
+    let output = tokio::process::Command::new("bash").arg("-c").arg(&line).output().await?;
+    let text = String::from_utf8(output.stdout)?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // A stream ends by curl's own -m.
+    let ends_by_itself = if line.contains(" -m ") { 28 } else { 0 };
+    ensure!(output.status.code() == Some(ends_by_itself), "{:?} {errors} {text}", output.status);
+    let (text, status) = text.rsplit_once('\n').context("no status")?;
+    Ok(Printed { text: text.to_owned(), status: status.parse()? })
+}
+
+/// What line `number` of the README must have printed on a fresh cluster.
+fn judge(number: usize, printed: &Printed) -> Result<()> {
+    let expected = match number {
+        1 => 201,
+        6 => 204,
+        _ => 200,
+    };
+    ensure!(printed.status == expected, "status {} and not {expected}", printed.status);
+    match number {
+        1 => printed.has(&[r#""name":"orders""#, r#""partitions":3"#, r#""replication_factor":3"#]),
+        2 => printed.has(&[r#""partition":2,"base_offset":0,"count":1"#]),
+        3 => printed.has(&[r#""partition":0,"base_offset":0,"count":2"#]),
+        4 => printed.has(&[
+            r#""count":2"#,
+            r#""partition":2,"base_offset":1,"count":1"#,
+            r#""partition":0,"base_offset":2,"count":1"#,
+        ]),
+        5 => {
+            let json = printed.json()?;
+            let records = json["records"].as_array().context("no records")?;
+            let values: Vec<_> = records.iter().filter_map(|record| record["value"].as_str()).collect();
+            ensure!(values == [r#"{"n":1}"#, r#"{"n":2}"#, "tea"], "{values:?}");
+            Ok(())
+        }
+        6 => {
+            ensure!(printed.text.is_empty(), "something came");
+            Ok(())
+        }
+        7 => printed.has(&["id: 0\n", "id: 1\n", "id: 2\n", r#""value":"tea""#]),
+        8 => printed.has(&["HTTP/1.1 200", r#""partition":0,"base_offset":3,"count":1"#]),
+        9 => printed.has(&["HTTP/1.1 200", r#""partition":1,"base_offset":0,"count":1"#]),
+        10 => {
+            let json = printed.json()?;
+            let partitions = json["partitions"].as_array().context("no partitions")?;
+            let ends: Vec<_> = partitions.iter().map(|one| one["high_watermark"].as_i64()).collect();
+            ensure!(ends == [Some(4), Some(1), Some(2)], "{ends:?}");
+            ensure!(partitions.iter().all(|one| one["leader"].is_i64()), "somebody leads each");
+            Ok(())
+        }
+        other => bail!("there is no line {other}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_readmes_lines_work_as_printed() -> Result<()> {
     let mut cluster = Cluster::start(3).await?;
@@ -56,18 +129,20 @@ async fn the_readmes_lines_work_as_printed() -> Result<()> {
             &format!("127.0.0.1:{}", cluster.broker(id).http_port()),
         );
     }
-    let commands = script.replace("\\\n", " ");
-    let commands: Vec<&str> =
-        commands.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    ensure!(commands.len() == 10, "{} lines: {commands:?}", commands.len());
-    for command in commands {
-        let output = tokio::process::Command::new("bash").arg("-c").arg(command).output().await?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        // A stream ends by curl's own -m.
-        ensure!(matches!(output.status.code(), Some(0 | 28)), "{command}: {:?} {text}", output.status);
-        // A conditional append may come too late, as the README says.
-        ensure!(!text.contains("error_code") || text.contains(" 412 "), "{command}: {text}");
-        println!("$ {command}\n{text}");
+    let lines = script.replace("\\\n", " ");
+    let lines: Vec<&str> =
+        lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    ensure!(lines.len() == 10, "{} lines: {lines:?}", lines.len());
+    for (number, line) in (1..).zip(&lines) {
+        let printed = run(line).await.with_context(|| format!("{number}. {line}"))?;
+        judge(number, &printed).with_context(|| format!("{number}. {line}\n{}", printed.text))?;
     }
+    // What lines 8 and 9 say of being repeated.
+    let late = run(lines[7]).await?;
+    ensure!(late.status == 412, "a conditional append that comes too late: {} {}", late.status, late.text);
+    late.has(&["the next offset is 4", r#""written":"no""#])?;
+    let again = run(lines[8]).await?;
+    ensure!(again.status == 200, "a repeat: {} {}", again.status, again.text);
+    again.has(&[r#""base_offset":0,"count":1"#, r#""duplicate":true"#])?;
     cluster.finish()
 }
