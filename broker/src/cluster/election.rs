@@ -159,6 +159,7 @@ fn elect(state: &PartitionState, census: Census<'_>) -> Option<PartitionState> {
         next.isr = state.isr.iter().filter_map(|entry| stays(*entry, state.flush, census)).collect();
         return Some(next);
     }
+    // Nobody of the ISR lives in a life that counts, or one of them would lead: whoever leads now is in sync alone.
     let leader = best(state, &state.elr, census)?;
     let mut next = with_leader(state, leader);
     next.isr = vec![leader];

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use coordinator_adapter::{Op, Store, Txn};
+
 use super::bench::{Bench, Broker, spec};
 use super::world::{b, name, tp};
+use crate::cluster::keyspace::Key;
 use crate::cluster::*;
 use crate::types::*;
 
@@ -226,7 +229,7 @@ async fn rule_5_only_the_life_that_fetched_may_join_and_only_while_it_serves() {
 
 #[tokio::test(start_paused = true)]
 async fn local_data_may_go_only_if_the_store_says_so() {
-    let (_bench, brokers) = three().await;
+    let (bench, brokers) = three().await;
     let commands = &brokers[0].commands;
     let wish = TopicSpec { assignment: Some(vec![vec![b(1), b(2)]]), ..spec("t", None, None, &[]) };
     commands.create_topic(wish).await.unwrap();
@@ -244,6 +247,19 @@ async fn local_data_may_go_only_if_the_store_says_so() {
         belongs(tp("t", 7), id, 3).await,
         "a partition that the topic does not know: in doubt it belongs"
     );
+    // A record that is left from an earlier topic of this name says nothing about this one.
+    let key = bench.keyspace.path(&Key::Partition(tp("t", 0)));
+    let (_, stored) = bench.memory.get(&key).await.unwrap();
+    let record: PartitionState = crate::cluster::values::decode(&stored.unwrap().value).unwrap();
+    let earlier = PartitionState { topic_id: other, replicas: vec![b(3)], ..record };
+    for broker in &brokers {
+        broker.door.cut();
+    }
+    let value = crate::cluster::values::encode(&earlier);
+    let put = Op::Put { key, value, lease: None };
+    bench.memory.txn(Txn { success: vec![put], ..Txn::default() }).await.unwrap();
+    brokers[0].door.heal();
+    assert!(belongs(tp("t", 0), id, 1).await && !belongs(tp("t", 0), id, 3).await);
     brokers[0].door.cut();
     assert!(commands.replica_belongs(&tp("t", 0), id, b(3)).await.is_err());
     brokers[0].door.heal();

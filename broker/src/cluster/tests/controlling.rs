@@ -261,3 +261,20 @@ async fn rule_14_a_store_that_ends_all_leases_changes_no_leader() {
     assert_eq!(records(&brokers[0].image()), before);
     controller(&brokers).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_14_after_the_brake_those_who_are_left_are_elected() {
+    let bench = Bench::new();
+    let mut brokers = bench.brokers(3).await;
+    brokers[0].topic("orders", 6, &[]).await;
+    let left = brokers.remove(0);
+    brokers.into_iter().for_each(Broker::kill);
+    left.sees("both leases are over", |image| image.live_brokers().count() == 1).await;
+    left.sees("a controller", |image| image.controller.is_some_and(|seat| seat.broker == left.id())).await;
+    // The clock of decisions stands still: the brake holds, for however long.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(left.image().partitions().any(|(tp, _, _)| left.image().leader_of(&tp).is_none()));
+    bench.clock.advance(Duration::from_secs(7));
+    let image = left.sees_led("orders", 6).await;
+    assert!(image.partitions().all(|(_, _, record)| record.state.isr == [left.membership.incarnation()]));
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use coordinator_adapter::{KeyValue, Listing, Revision};
+use coordinator_adapter::{KeyValue, Listing, Revision, WatchBatch, WatchEvent};
 use uuid::Uuid;
 
 use super::world::{World, b, name, registration, tp};
@@ -32,6 +32,10 @@ fn duplicates_and_replays_change_nothing() {
     let replay = world.image.revision.0 - 2;
     assert_eq!(world.put_at(&Key::Live(b(1)), &encode(&live), replay).changed, 0);
     assert!(!world.image.live.contains_key(&b(1)), "a replay does not bring the dead back");
+    let (revision, key) = (world.image.revision, world.keyspace.path(&Key::Broker(b(2))));
+    let gone_before = WatchEvent::Delete { key, mod_revision: Revision(1) };
+    let replayed = WatchBatch { revision, events: vec![gone_before] };
+    assert_eq!(world.image.apply(&world.keyspace, &replayed).changed, 0, "it came after that");
 }
 
 #[test]
@@ -146,4 +150,8 @@ fn a_listing_brings_what_was_missed_and_takes_what_is_gone() {
     let applied = lagging.compare(&keyspace, &listing, &except);
     assert_eq!((applied.changed, lagging.live.len(), lagging.cluster), (2, 1, None));
     assert!(lagging.revision < listing.revision, "the watch has not got there yet");
+    // What came after the listing was made is not in it, and stays.
+    world.start(2, Recovered::NOTHING);
+    let applied = world.image.compare(&keyspace, &listing, &HashSet::new());
+    assert_eq!((applied.changed, world.image.live.len()), (0, 1));
 }

@@ -78,6 +78,20 @@ async fn a_restarted_broker_revokes_its_predecessors_lease_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_replaced_does_not_come_back_where_its_successor_has_left() {
+    let bench = Bench::new();
+    let door = bench.door();
+    let first = bench.join(&door, newcomer(1, Recovered::NOTHING)).await.unwrap();
+    door.cut();
+    bench.join(&bench.door(), newcomer(1, Recovered::NOTHING)).await.unwrap().leave().await;
+    assert_eq!(live(&bench, 1).await, None);
+    door.heal();
+    let mut standing = first.standing();
+    within("superseded", standing.wait_for(|standing| *standing == Standing::Superseded)).await.unwrap();
+    assert_eq!(live(&bench, 1).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_data_directory_under_the_same_id_is_refused_while_the_first_lives() {
     let bench = Bench::new();
     let first = bench.join(&bench.door(), newcomer(1, Recovered::NOTHING)).await.unwrap();
@@ -182,11 +196,26 @@ async fn a_chain_of_crashes_is_proven_by_its_weakest_link() {
     assert_eq!(proofs, [Recovery::Fsync, Recovery::Fsync, Recovery::Clean, Recovery::None]);
     // A process that died before it wrote its life into the directory leaves the one before as the last.
     let again = newcomer(1, recovered(lives[2], Recovery::Fsync));
-    bench.join(&bench.door(), again).await.unwrap();
+    let last = bench.join(&bench.door(), again).await.unwrap().incarnation();
     let proofs: Vec<Recovery> = proof(registration(&bench, 1).await);
     assert_eq!(proofs, [Recovery::Fsync, Recovery::Fsync, Recovery::Fsync, Recovery::None]);
     // One that proves nothing ends the chain.
-    bench.join(&bench.door(), newcomer(1, recovered(lives[3], Recovery::None))).await.unwrap();
+    bench.join(&bench.door(), newcomer(1, recovered(last.epoch, Recovery::None))).await.unwrap();
+    assert!(registration(&bench, 1).await.recovered.earlier.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_crashes_is_bounded_and_belongs_to_one_directory() {
+    let bench = Bench::new();
+    let mut new = newcomer(1, Recovered::NOTHING);
+    for _ in 0..25 {
+        let life = bench.join(&bench.door(), new).await.unwrap().incarnation();
+        new = newcomer(1, recovered(life.epoch, Recovery::Fsync));
+    }
+    assert_eq!(registration(&bench, 1).await.recovered.earlier.len(), 16);
+    // A directory that was last used in a life of which the registrations know nothing.
+    let other = newcomer(1, recovered(BrokerEpoch(77_777), Recovery::Fsync));
+    bench.join(&bench.door(), other).await.unwrap();
     assert!(registration(&bench, 1).await.recovered.earlier.is_empty());
 }
 

@@ -4,6 +4,7 @@ mod world;
 mod rules;
 mod election;
 mod image;
+mod racing;
 mod reconcile;
 mod bench;
 mod carrying_out;

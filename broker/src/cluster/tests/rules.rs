@@ -73,6 +73,16 @@ fn rule_11_the_isr_leads_before_the_elr_and_if_nobody_can_nothing_is_written() {
 }
 
 #[test]
+fn rule_11_the_first_of_the_list_leads() {
+    let mut world = World::new(3);
+    world.topic("t", &[&[1, 3, 2]], &[]);
+    world.reconcile();
+    world.die(1);
+    world.reconcile();
+    assert_eq!(world.state(&tp("t", 0)).leader, Some(world.life(3)));
+}
+
+#[test]
 fn rule_11_an_eligible_replica_does_not_lead_while_a_member_lives() {
     let mut world = World::new(3);
     world.topic("t", &[&[3, 1, 2]], &[("min.insync.replicas", "3")]);
@@ -253,9 +263,37 @@ fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
     assert_eq!(brake(5, &[1, 2], true).2, None, "their ports refuse: they are gone for certain");
     let (world, mut observed, wait) = brake(5, &[1, 2], false);
     assert_eq!(wait, Some(Duration::from_secs(6)));
+    let until = observed.braked_until(moment()).unwrap();
+    let meanwhile = until - Duration::from_secs(3);
+    observed.note(&world.image, &world.image, meanwhile, &PATIENCE);
+    assert_eq!(observed.braked_until(meanwhile), Some(until), "once, whatever is noted meanwhile");
     let later = moment() + Duration::from_secs(7);
     observed.note(&world.image, &world.image, later, &PATIENCE);
     assert_eq!(observed.braked_until(later), None);
+}
+
+#[test]
+fn rule_14_deaths_apart_in_time_or_with_a_goodbye_are_no_mass_death() {
+    let start = moment();
+    let (mut world, mut observed) = (World::new(3), Observed::default());
+    observed.note(&Image::default(), &world.image, start, &PATIENCE);
+    for (victim, at) in [(1, start), (2, start + Duration::from_secs(7))] {
+        let before = world.image.clone();
+        world.die(victim);
+        observed.note(&before, &world.image, at, &PATIENCE);
+        assert_eq!(observed.braked_until(at), None, "broker {victim}");
+    }
+
+    let (mut world, mut observed) = (World::new(3), Observed::default());
+    for id in [1, 2] {
+        world.live(id, LiveState::Draining);
+    }
+    observed.note(&Image::default(), &world.image, start, &PATIENCE);
+    let before = world.image.clone();
+    world.die(1);
+    world.die(2);
+    observed.note(&before, &world.image, start, &PATIENCE);
+    assert_eq!(observed.braked_until(start), None, "they had said that they go");
 }
 
 #[test]

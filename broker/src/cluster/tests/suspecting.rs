@@ -79,6 +79,9 @@ async fn a_report_is_withdrawn_when_the_port_answers_again() {
     bench.ports.0.lock().insert(b(4));
     brokers[0].reports.send(b(4)).await.unwrap();
     brokers[0].sees("a report", |image| image.suspects.contains_key(&(b(4), b(1)))).await;
+    let key = bench.keyspace.path(&Key::Suspect { suspect: b(4), reporter: b(1) });
+    let (_, stored) = bench.memory.get(&key).await.unwrap();
+    assert_eq!(stored.unwrap().lease, brokers[0].membership.lease(), "it goes with its reporter");
     bench.ports.0.lock().remove(&b(4));
     brokers[0].sees("no report", |image| image.suspects.is_empty()).await;
     assert!(brokers[0].image().live.contains_key(&b(4)));
@@ -116,6 +119,8 @@ fn a_verdict_needs_two_live_reporters_of_the_same_life_and_lease() {
     let lease = LeaseId(3);
     report(&mut world, 3, 1, 3);
     assert_eq!(verdicts(&world.image, b(1)), [], "one of three others");
+    report(&mut world, 3, 3, 3);
+    assert_eq!(verdicts(&world.image, b(1)), [], "its own word does not count");
     report(&mut world, 3, 2, 7);
     assert_eq!(verdicts(&world.image, b(1)), [], "another lease is meant");
     report(&mut world, 3, 2, 3);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::cluster::*;
-use crate::replication::follow::Change;
+use crate::replication::follow::{Change, Taken};
 use crate::replication::*;
 use crate::types::*;
+use crate::wire::{ErrorCode, FetchedPartition};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_below_the_leaders_start_starts_anew() {
@@ -102,4 +103,25 @@ async fn a_cut_that_comes_too_late_cuts_nothing() {
         assert_eq!(cluster.partition(2).status().log_end, Offset(1));
     }
     assert_eq!(cluster.brokers[&2].metrics.truncations.get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_a_reign_to_come_are_not_appended() {
+    let cluster = Cluster::start(2, 2, FlushMode::Ack).await;
+    let mut records = batch("x", None);
+    crate::record::stamp_leader(&mut records, Offset(0), LeaderEpoch(9));
+    let answer = FetchedPartition {
+        index: 0,
+        error: ErrorCode::None,
+        high_watermark: Offset(0),
+        log_start_offset: Offset(0),
+        diverging: None,
+        leader: None,
+        records: vec![records.freeze()],
+    };
+    let asked = Asked { epoch: LeaderEpoch(1), offset: Offset(0), last_epoch: LeaderEpoch::NONE };
+    let taken = cluster.partition(2).take_answer(asked, answer);
+    assert!(matches!(taken, Taken::Failed(_)), "{taken:?}");
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.all_hold(&[1, 2], &["a"]).await;
 }

@@ -8,6 +8,7 @@ use super::cluster::*;
 use crate::record::BatchBuilder;
 use crate::replication::testing::tp;
 use crate::replication::*;
+use crate::storage::LogOptions;
 use crate::types::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,6 +165,27 @@ async fn what_was_not_committed_is_not_committed_by_a_restart() {
     cluster.boot(1).await;
     let back = cluster.partition(1).status();
     assert_eq!((back.log_end, back.high_watermark), (Offset(2), Offset(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_takes_nothing_that_is_not_committed() {
+    let options = ReplicationOptions { replica_lag_ms_max: 60_000, retention_interval_ms: 5, ..quick() };
+    let cluster = Cluster::start_with(2, 2, FlushMode::Ack, options).await;
+    let small = LogOptions { segment_bytes_max: 1, ..LogOptions::default() };
+    let record = cluster.partition(1).record();
+    let replicas = &cluster.brokers[&1].replicas;
+    replicas.apply(&tp(), &record, small.clone()).await.unwrap();
+    for value in ["a", "b"] {
+        cluster.append(1, value, Acks::All).await.unwrap();
+    }
+    cluster.cut(1, 2);
+    for value in ["c", "d", "e"] {
+        cluster.append(1, value, Acks::Leader).await.unwrap();
+    }
+    replicas.apply(&tp(), &record, LogOptions { retention_bytes: Some(1), ..small }).await.unwrap();
+    let start = || cluster.partition(1).status().log_start;
+    eventually("what is committed is deleted", || start() > Offset(0)).await;
+    assert_eq!((start(), cluster.hw(1)), (Offset(2), 2), "in the same pass nothing beyond it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
