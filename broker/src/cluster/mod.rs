@@ -25,7 +25,8 @@
 pub mod error;
 pub mod keyspace;
 pub mod values;
-pub mod topic_config;
+pub mod cleanup;
+mod topic_config;
 pub mod image;
 mod pause;
 pub mod watcher;
@@ -45,6 +46,7 @@ mod placement;
 pub mod commands;
 pub mod isr_change;
 
+pub use cleanup::Cleanup;
 pub use commands::{CommandOptions, Commands, CreatedTopic, TopicPatch, TopicSpec};
 pub use controller::{Controller, ControllerOptions};
 pub use error::ClusterError;

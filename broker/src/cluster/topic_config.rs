@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cleanup::Cleanup;
 use crate::types::FlushMode;
 
 /// The name of the setting that is fixed when a topic is created.
@@ -36,6 +37,16 @@ pub struct TopicConfig {
     pub index_interval_bytes: u32,
     /// How long a deleted segment's file stays.
     pub file_delete_delay_ms: u64,
+    /// What happens to old records.
+    pub cleanup: Cleanup,
+    /// How long a tombstone stays once what it deletes is gone.
+    pub delete_retention_ms: i64,
+    /// The share of dirty bytes, in millionths, beyond which a log is compacted.
+    pub dirty_ratio_min_ppm: u32,
+    /// How long a record stays whatever supersedes it.
+    pub compaction_lag_ms_min: i64,
+    /// After how long a record is compacted however little is dirty.
+    pub compaction_lag_ms_max: i64,
 }
 
 /// A setting that is refused.
@@ -102,22 +113,24 @@ struct Setting {
 }
 
 /// Kafka's and ours; the defaults are Kafka's except where safety asks for more.
-const SETTINGS: [Setting; 12] = [
+const SETTINGS: [Setting; 16] = [
     Setting {
         name: "cleanup.policy",
         default: "delete",
-        meaning: "what happens to old records",
-        set: |_, text| match text {
-            "delete" => Ok(()),
-            "compact" | "compact,delete" | "delete,compact" => Err("compaction is not built yet".to_owned()),
-            _ => Err("use delete".to_owned()),
-        },
+        meaning: "what happens to old records: delete (by age and size), compact (a later one with the same key replaces them), or both",
+        set: |config, text| text.parse().map(|cleanup| config.cleanup = cleanup),
     },
     Setting {
         name: "compression.type",
         default: "producer",
         meaning: "batches are kept as the producer compressed them",
         set: |_, text| if text == "producer" { Ok(()) } else { Err("use producer".to_owned()) },
+    },
+    Setting {
+        name: "delete.retention.ms",
+        default: "86400000",
+        meaning: "how long compaction leaves a tombstone for readers that are behind",
+        set: |config, text| number(text, 0, i64::MAX).map(|ms| config.delete_retention_ms = ms),
     },
     Setting {
         name: "file.delete.delay.ms",
@@ -143,6 +156,12 @@ const SETTINGS: [Setting; 12] = [
         },
     },
     Setting {
+        name: "max.compaction.lag.ms",
+        default: "9223372036854775807",
+        meaning: "after how long a record is compacted however little else there is to do",
+        set: |config, text| number(text, 1, i64::MAX).map(|ms| config.compaction_lag_ms_max = ms),
+    },
+    Setting {
         name: "max.message.bytes",
         default: "8388608",
         meaning: "the largest record batch",
@@ -162,6 +181,18 @@ const SETTINGS: [Setting; 12] = [
             }
             _ => Err("use CreateTime or LogAppendTime".to_owned()),
         },
+    },
+    Setting {
+        name: "min.cleanable.dirty.ratio",
+        default: "0.5",
+        meaning: "the share of a log not compacted yet beyond which it is compacted",
+        set: |config, text| ppm(text).map(|ppm| config.dirty_ratio_min_ppm = ppm),
+    },
+    Setting {
+        name: "min.compaction.lag.ms",
+        default: "0",
+        meaning: "how long compaction leaves a record alone",
+        set: |config, text| number(text, 0, i64::MAX).map(|ms| config.compaction_lag_ms_min = ms),
     },
     Setting {
         name: "min.insync.replicas",
@@ -211,6 +242,13 @@ fn number(text: &str, least: i64, most: i64) -> Result<i64, String> {
     legal.ok_or_else(|| format!("use a whole number from {least} to {most}"))
 }
 
+/// A share from 0 to 1, in millionths.
+fn ppm(text: &str) -> Result<u32, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    // At most a million, so that nothing is cut off.
+    share.map(|share| (share * 1e6).round() as u32).ok_or_else(|| "use a number from 0 to 1".to_owned())
+}
+
 fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
@@ -232,6 +270,11 @@ impl Default for TopicConfig {
             timestamp_log_append: false,
             index_interval_bytes: 0,
             file_delete_delay_ms: 0,
+            cleanup: Cleanup::default(),
+            delete_retention_ms: 0,
+            dirty_ratio_min_ppm: 0,
+            compaction_lag_ms_min: 0,
+            compaction_lag_ms_max: 0,
         };
         for setting in &SETTINGS {
             (setting.set)(&mut config, setting.default).expect("a test reads every default of the table");
@@ -254,6 +297,12 @@ impl TopicConfig {
             }
         }
         config
+    }
+
+    /// When a segment is closed for its age: in time for `max.compaction.lag.ms`, since only closed ones are compacted.
+    #[must_use]
+    pub fn segment_ms_max(&self) -> i64 {
+        if self.cleanup.compacts { self.segment_ms.min(self.compaction_lag_ms_max) } else { self.segment_ms }
     }
 
     /// The least in-sync set that may commit, for a partition with so many replicas.
@@ -392,9 +441,24 @@ mod tests {
         assert!(message("retention_ms", "1").contains("did you mean 'retention.ms'?"));
         assert!(message("xyz", "1").contains("known are cleanup.policy"));
         assert!(message("retention.ms", "-2").contains("whole number from -1"));
-        assert!(message("cleanup.policy", "compact").contains("not built"));
+        assert!(message("cleanup.policy", "compress").contains("delete, compact, or compact,delete"));
+        assert!(message("min.cleanable.dirty.ratio", "1.5").contains("from 0 to 1"));
         assert!(message("flush", "fsync").contains("ack, interval, os"));
         assert!(check("min.insync.replicas", "0").is_err());
+    }
+
+    #[test]
+    fn a_topic_is_compacted_as_it_says() {
+        let policy =
+            |text: &str| TopicConfig::effective(&map(&[]), &map(&[("cleanup.policy", text)])).cleanup;
+        assert_eq!(policy("compact"), Cleanup { deletes: false, compacts: true });
+        assert_eq!(policy("compact,delete"), Cleanup { deletes: true, compacts: true });
+        assert_eq!(policy("delete, compact"), Cleanup { deletes: true, compacts: true });
+        let config = TopicConfig::default();
+        assert_eq!(config.cleanup, Cleanup { deletes: true, compacts: false });
+        assert_eq!((config.dirty_ratio_min_ppm, config.compaction_lag_ms_max), (500_000, i64::MAX));
+        let hasty = map(&[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "7")]);
+        assert_eq!(TopicConfig::effective(&map(&[]), &hasty).segment_ms_max(), 7);
     }
 
     #[test]

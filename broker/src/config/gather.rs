@@ -182,6 +182,10 @@ impl Config {
             "message.max.bytes must not exceed queued.max.request.bytes: one request must be admissible",
         )?;
         demand(
+            self.replication.compaction_bytes_per_second_max > 0 || !self.replication.compaction_enabled,
+            "log.cleaner.io.max.bytes.per.second must not be 0; to compact nothing, set log.cleaner.enable=false",
+        )?;
+        demand(
             !self.broker.cluster.is_empty() && !self.broker.cluster.contains('/'),
             "cluster must be a name without '/': it is a part of every key in etcd",
         )

@@ -209,6 +209,20 @@ fn bounds(door: &Door, target: &Target) -> Result<BatchBounds, Problem> {
     Ok(BatchBounds { bytes_max: topic.settings.max_message_bytes, records_max })
 }
 
+/// Whether the topic is compacted, so that a record without a key could never be superseded.
+fn needs_keys(door: &Door, target: &Target) -> bool {
+    let name = match target {
+        Target::Topic(topic) => topic,
+        Target::Partition(tp) => &tp.topic,
+    };
+    door.service.image().topic(name).is_some_and(|topic| topic.settings.cleanup.compacts)
+}
+
+fn no_key() -> Problem {
+    let message = "the record has no key, and the topic is compacted: give every record a key, or set cleanup.policy=delete";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, message).detail(8)
+}
+
 /// Reads the body into batches. Returns with them the time that their records got, and the body's admission.
 async fn load(
     door: &Door,
@@ -250,7 +264,15 @@ async fn load(
         BodyKind::Lines | BodyKind::Json => {
             let mut batches = Batches::new(bounds, template.timestamp_ms);
             let sticky = door.next_sticky();
-            let place = |envelope: &Envelope<'_>| place(door, target, sticky, envelope);
+            let keyed = needs_keys(door, target);
+            let place = |envelope: &Envelope<'_>| {
+                // Before anything is sent anywhere: the records of one request may go to several partitions.
+                if keyed && envelope.key.is_none() {
+                    Err(no_key())
+                } else {
+                    place(door, target, sticky, envelope)
+                }
+            };
             if wish.kind == BodyKind::Json {
                 batches.read_json(&body, &place)?;
             } else {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::cluster::{Commands, Image, LiveState, Topic, TopicConfig};
 use crate::replication::Replicas;
-use crate::storage::LogOptions;
+use crate::storage::{CompactionOptions, LogOptions};
 use crate::types::{Incarnation, PartitionEpoch, PartitionRecord, TopicId, TopicPartition};
 
 /// How many replicas change their role at once.
@@ -157,13 +157,19 @@ fn active_lives(image: &Image) -> std::collections::BTreeSet<Incarnation> {
 pub(super) fn log_options(settings: &TopicConfig, producer_id_expiration_ms: i64) -> LogOptions {
     LogOptions {
         segment_bytes_max: settings.segment_bytes,
-        segment_ms_max: settings.segment_ms,
+        segment_ms_max: settings.segment_ms_max(),
         index_interval_bytes: settings.index_interval_bytes,
-        retention_ms: settings.retention_ms,
-        retention_bytes: settings.retention_bytes,
+        retention_ms: settings.retention_ms.filter(|_| settings.cleanup.deletes),
+        retention_bytes: settings.retention_bytes.filter(|_| settings.cleanup.deletes),
         batch_bytes_max: settings.max_message_bytes,
         timestamp_type_log_append: settings.timestamp_log_append,
         file_delete_delay_ms: settings.file_delete_delay_ms,
         producer_id_expiration_ms,
+        compaction: settings.cleanup.compacts.then_some(CompactionOptions {
+            dirty_ratio_min_ppm: settings.dirty_ratio_min_ppm,
+            lag_ms_min: settings.compaction_lag_ms_min,
+            lag_ms_max: settings.compaction_lag_ms_max,
+            delete_retention_ms: settings.delete_retention_ms,
+        }),
     }
 }

@@ -1,10 +1,10 @@
-//! The codecs in which a batch's records may be packed, and inflating them within a bound.
+//! The codecs in which a batch's records may be packed: inflating them within a bound, and packing what compaction left.
 //!
 //! *Invariant:* inflating stops at the bound, however much more the data would give; no length that the data claims is
 //! believed before it is bounded.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{Read, Write as _};
 
 use super::RecordError;
 
@@ -79,6 +79,28 @@ pub(super) fn decompress(
         }
     };
     Ok(Cow::Owned(inflated))
+}
+
+/// Packs `data`, at the speed that each codec chooses by itself. Snappy comes out as one raw block, as from librdkafka.
+pub(super) fn compress(codec: Compression, data: &[u8]) -> Result<Cow<'_, [u8]>, RecordError> {
+    let bad = || RecordError::BadCompression { codec: codec.name() };
+    let packed = match codec {
+        Compression::None => return Ok(Cow::Borrowed(data)),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(data).and_then(|()| encoder.finish()).map_err(|_| bad())?
+        }
+        Compression::Snappy => snap::raw::Encoder::new().compress_vec(data).map_err(|_| bad())?,
+        Compression::Lz4 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(data).map_err(|_| bad())?;
+            encoder.finish().map_err(|_| bad())?
+        }
+        Compression::Zstd => {
+            zstd::stream::encode_all(data, zstd::DEFAULT_COMPRESSION_LEVEL).map_err(|_| bad())?
+        }
+    };
+    Ok(Cow::Owned(packed))
 }
 
 /// Reads all that `decoder` gives, unless it is more than `bytes_max`.

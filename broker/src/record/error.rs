@@ -99,6 +99,17 @@ pub enum RecordError {
     /// Only a broker says when a batch was appended.
     #[error("a producer must not set the timestamp type to log-append time")]
     LogAppendTime,
+    /// Only compaction says from when on tombstones may go.
+    #[error("a producer must not set a delete horizon")]
+    DeleteHorizon,
+    /// A record without a key in a compacted topic.
+    #[error(
+        "record {index} of the batch has no key, and the topic is compacted: give every record a key, or set cleanup.policy=delete"
+    )]
+    NoKey {
+        /// Its number in the batch, from zero.
+        index: usize,
+    },
     /// Producer id, epoch and sequence do not belong together.
     #[error(
         "producer id {producer_id}, epoch {producer_epoch} and sequence {base_sequence} do not fit together"

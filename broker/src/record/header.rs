@@ -24,10 +24,11 @@ pub(super) const ATTRIBUTES_AT: usize = 21;
 const MAX_TIMESTAMP_AT: usize = 35;
 
 pub(super) const MAGIC: i8 = 2;
-const CODEC_MASK: i16 = 0x07;
+pub(super) const CODEC_MASK: i16 = 0x07;
 const LOG_APPEND_TIME: i16 = 0x08;
 const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
+pub(super) const DELETE_HORIZON: i16 = 0x40;
 
 /// The header of one batch, every field as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +145,12 @@ impl BatchHeader {
         self.attributes & LOG_APPEND_TIME != 0
     }
 
+    /// From when on the tombstones in the batch may go, once compaction has said so; the base timestamp then.
+    #[must_use]
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON != 0).then_some(self.base_timestamp_ms)
+    }
+
     /// Whether an idempotent producer sent the batch.
     #[must_use]
     pub fn has_producer(&self) -> bool {
@@ -156,10 +163,11 @@ impl BatchHeader {
         self.has_producer() && self.producer_id & REQUEST_SEQUENCED != 0
     }
 
-    /// How many sequence numbers the batch takes: one per record, or one in all if it is request-sequenced.
+    /// How many sequence numbers the batch takes: one per record that it was sent with, however many of them compaction
+    /// has left, or one in all if it is request-sequenced.
     #[must_use]
     pub fn sequence_span(&self) -> i32 {
-        if self.is_request_sequenced() { 1 } else { self.record_count }
+        if self.is_request_sequenced() { 1 } else { self.last_offset_delta.saturating_add(1) }
     }
 
     /// The last sequence number that the batch takes; wraps to zero after the greatest `i32`, as in Kafka.
@@ -204,6 +212,11 @@ pub fn stamp_log_append_time(batch: &mut [u8], timestamp_ms: i64) {
 pub fn stamp_max_timestamp(batch: &mut [u8], timestamp_ms: i64) {
     assert!(batch.len() >= HEADER_LEN, "only a validated batch is stamped, not {} bytes", batch.len());
     batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&timestamp_ms.to_be_bytes());
+    seal(batch);
+}
+
+/// Computes the CRC of a whole batch anew.
+pub(super) fn seal(batch: &mut [u8]) {
     let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
     batch[CRC_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
 }

@@ -10,7 +10,8 @@
 //!  12    4  leader epoch             no     given by the leader
 //!  16    1  magic                    no     2
 //!  17    4  CRC-32C                  -      of everything from byte 21 to the end
-//!  21    2  attributes               yes    bits 0-2 compression, 3 log-append time, 4 transactional, 5 control
+//!  21    2  attributes               yes    bits 0-2 compression, 3 log-append time, 4 transactional, 5 control,
+//!                                          6 delete horizon (then the base timestamp is the horizon)
 //!  23    4  last offset delta        yes    record count - 1 as a producer sends it; larger after compaction
 //!  27    8  base timestamp, ms       yes
 //!  35    8  max timestamp, ms        yes
@@ -34,11 +35,13 @@
 //! It does not know logs, offsets in use, or producers' histories: those belong to `storage`.
 //!
 //! *Invariant:* nothing here panics or allocates beyond its limits on any input.
-//! *Invariant:* record bytes are never rewritten; stamps touch the header only.
+//! *Invariant:* but for what compaction takes out ([`filter_batch`]), record bytes are never rewritten; stamps touch the
+//! header only.
 
 mod builder;
 mod compression;
 mod error;
+mod filter;
 mod framing;
 mod header;
 mod partitioner;
@@ -54,10 +57,13 @@ mod tests;
 pub use builder::{BatchBuilder, HeaderRef, ProducerStamp};
 pub use compression::Compression;
 pub use error::RecordError;
+#[cfg(test)]
+pub(crate) use filter::packed_as;
+pub use filter::{Filtered, KeyedRecord, emptied_batch, filter_batch, visit_records};
 pub use header::{
     BatchHeader, HEADER_LEN, MIN_BATCH_LEN, REQUEST_SEQUENCED, next_batch, stamp_leader,
     stamp_log_append_time, stamp_max_timestamp,
 };
 pub use partitioner::{murmur2, partition_for_key};
 pub use records::{Record, records};
-pub use validate::{BatchLimits, check_crc, validate_batch, validate_replica_batches};
+pub use validate::{BatchLimits, check_crc, check_keys, validate_batch, validate_replica_batches};

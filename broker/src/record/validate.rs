@@ -5,6 +5,7 @@
 //! without producer id, the base offset, the leader epoch.
 
 use super::compression::decompress;
+use super::filter::visit_records;
 use super::framing::read_record;
 use super::header::{ATTRIBUTES_AT, HEADER_LEN};
 use super::varint::Cursor;
@@ -103,6 +104,19 @@ pub fn check_crc(batch: &[u8], header: &BatchHeader) -> Result<(), RecordError> 
     }
 }
 
+/// Whether every record of a sound batch has a key, as a compacted topic needs: without one nothing can supersede it.
+///
+/// # Errors
+/// [`RecordError::NoKey`] names the first that has none.
+pub fn check_keys(batch: &[u8], limits: &BatchLimits) -> Result<(), RecordError> {
+    let mut keyed = 0;
+    let all = visit_records(batch, limits.inflated_bytes_max, |record| {
+        keyed += usize::from(record.key.is_some());
+        record.key.is_some()
+    })?;
+    if all { Ok(()) } else { Err(RecordError::NoKey { index: keyed }) }
+}
+
 /// What the header alone can get wrong.
 fn check_header(header: &BatchHeader, limits: &BatchLimits) -> Result<(), RecordError> {
     if header.is_control() {
@@ -113,6 +127,9 @@ fn check_header(header: &BatchHeader, limits: &BatchLimits) -> Result<(), Record
     }
     if header.uses_log_append_time() {
         return Err(RecordError::LogAppendTime);
+    }
+    if header.delete_horizon_ms().is_some() {
+        return Err(RecordError::DeleteHorizon);
     }
     if header.record_count < 1 || header.last_offset_delta != header.record_count - 1 {
         return Err(bad_count(header, 0));

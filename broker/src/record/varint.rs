@@ -59,6 +59,14 @@ impl<'a> Cursor<'a> {
         self.bytes.len() - self.at
     }
 
+    /// All bytes not read yet.
+    #[inline]
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.at..];
+        self.at = self.bytes.len();
+        rest
+    }
+
     /// The next byte.
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, Reason> {

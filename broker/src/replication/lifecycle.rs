@@ -143,6 +143,7 @@ impl Replicas {
         for turn in &self.turns {
             turn.close();
         }
+        self.shared.compaction_stop.put_up();
         self.registry.fetchers.stop().await;
         let tasks = std::mem::take(&mut *self.tasks.lock());
         for task in tasks {

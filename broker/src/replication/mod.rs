@@ -7,7 +7,7 @@
 //!   (how a leader changes its in-sync set), `follower`, `round` (one fetch over many partitions)
 //! - one replica: `partition` (its lock), `append`, `read`, `follow`, `converge` (changes of role), `waiters`, `status`
 //! - all replicas: `replicas`, `registry`, `lifecycle` (open and close), `shared`
-//! - work in the background: `flusher` (group commit), `fetcher` (pulling), `isr_keeper`, `upkeep`
+//! - work in the background: `flusher` (group commit), `fetcher` (pulling), `isr_keeper`, `upkeep`, `compactor`
 //!
 //! *Invariant:* one owner per partition: one lock around its log, role and record, never held over an await or an fsync.
 //! *Invariant:* safety rests on the records and on what followers hold, never on a lease or a clock.
@@ -37,6 +37,7 @@ mod registry;
 mod replicas;
 mod shared;
 
+mod compactor;
 mod fetcher;
 mod flusher;
 mod isr_keeper;

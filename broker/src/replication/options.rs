@@ -33,6 +33,14 @@ pub struct ReplicationOptions {
     pub checkpoint_interval_ms: u64,
     /// `log.retention.check.interval.ms`: how often leaders apply retention.
     pub retention_interval_ms: u64,
+    /// `log.cleaner.enable`: whether compacted logs are compacted here.
+    pub compaction_enabled: bool,
+    /// `log.cleaner.backoff.ms`: how long compaction rests when it has found nothing to do.
+    pub compaction_interval_ms: u64,
+    /// `log.cleaner.dedupe.buffer.size`: memory for the keys of one run.
+    pub compaction_map_bytes_max: usize,
+    /// `log.cleaner.io.max.bytes.per.second`: how fast compaction reads and writes.
+    pub compaction_bytes_per_second_max: u64,
 }
 
 impl Default for ReplicationOptions {
@@ -53,6 +61,10 @@ impl Default for ReplicationOptions {
             isr_backoff_ms_max: 1_000,
             checkpoint_interval_ms: 5_000,
             retention_interval_ms: 300_000,
+            compaction_enabled: true,
+            compaction_interval_ms: 15_000,
+            compaction_map_bytes_max: 64 << 20,
+            compaction_bytes_per_second_max: 64 << 20,
         }
     }
 }

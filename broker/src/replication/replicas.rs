@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::compactor::{self, StopSign};
 use super::error::ReplicationError;
 use super::fetcher::FetcherSet;
 use super::flusher::Flusher;
@@ -80,6 +81,7 @@ impl Replicas {
             flusher: Flusher::new(options.flush_threads, &metrics, &tasks),
             waits: WaitBound::new(options.waiters_max),
             isr_queue: IsrQueue::default(),
+            compaction_stop: StopSign::default(),
             session: Session::new(clock.now()),
             jitter: Jitter::new(clock.unix_ms().unsigned_abs()),
             me: OnceLock::new(),
@@ -115,6 +117,7 @@ impl Replicas {
             tasks.spawn("isr keeper", keeper.run()),
             tasks.spawn("checkpoints", upkeep::checkpoints(shared(), registry())),
             tasks.spawn("retention", upkeep::retention(shared(), registry())),
+            tasks.spawn("compaction", compactor::compaction(shared(), registry())),
             tasks.spawn("interval flush", upkeep::interval_flush(shared(), registry())),
             tasks.spawn("figures", upkeep::figures(shared(), registry())),
         ]);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use super::compactor::StopSign;
 use super::flusher::Flusher;
 use super::isr::Liveness;
 use super::isr_keeper::IsrQueue;
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     pub(super) flusher: Flusher,
     pub(super) waits: Arc<WaitBound>,
     pub(super) isr_queue: IsrQueue,
+    pub(super) compaction_stop: StopSign,
     pub(super) session: Session,
     pub(super) jitter: Jitter,
     pub(super) me: OnceLock<Incarnation>,

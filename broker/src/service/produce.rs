@@ -13,7 +13,7 @@ use super::errors::ProduceError;
 use super::routing::Route;
 use crate::cluster::Topic;
 use crate::metrics::seconds;
-use crate::record::{BatchHeader, BatchLimits, Compression, RecordError, validate_batch};
+use crate::record::{BatchHeader, BatchLimits, Compression, RecordError, check_keys, validate_batch};
 use crate::replication::{Acks, Append, AppendError, Appended, Partition, Written};
 use crate::types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicPartition};
 
@@ -140,13 +140,14 @@ impl Service {
         if batch.len() > limit {
             return Err(ProduceError::TooLarge { bytes: batch.len(), limit });
         }
-        if batch.origin == BatchOrigin::Outside {
+        let keyed = topic.settings.cleanup.compacts;
+        if batch.origin == BatchOrigin::Outside || keyed {
             let limits = BatchLimits {
                 batch_bytes_max: limit,
                 inflated_bytes_max: self.parts.options.inflated_bytes_max,
                 record_count_max: self.parts.options.record_count_max,
             };
-            batch.validate(header, limits).await?;
+            batch.validate(header, limits, keyed).await?;
         }
         Ok(())
     }
@@ -270,14 +271,26 @@ impl Freight {
         BytesMut::from(std::mem::take(&mut self.bytes))
     }
 
-    /// Validates bytes from outside, once.
-    async fn validate(&mut self, header: &BatchHeader, limits: BatchLimits) -> Result<(), RecordError> {
+    /// Validates bytes from outside, once; and, if the topic is `keyed`, that every record has a key, whoever made them.
+    async fn validate(
+        &mut self,
+        header: &BatchHeader,
+        limits: BatchLimits,
+        keyed: bool,
+    ) -> Result<(), RecordError> {
+        let from_outside = self.origin == BatchOrigin::Outside;
+        let validate = move |bytes: &[u8]| {
+            if from_outside {
+                validate_batch(bytes, &limits)?;
+            }
+            if keyed { check_keys(bytes, &limits) } else { Ok(()) }
+        };
         let inline = header.compression()? == Compression::None || self.len() <= INFLATE_INLINE_BYTES_MAX;
         if inline {
-            validate_batch(&self.bytes, &limits)?;
+            validate(&self.bytes)?;
         } else {
             let bytes = self.bytes.clone();
-            let checked = tokio::task::spawn_blocking(move || validate_batch(&bytes, &limits)).await;
+            let checked = tokio::task::spawn_blocking(move || validate(&bytes)).await;
             checked.expect("validation does not panic and is not cancelled")?;
         }
         self.origin = BatchOrigin::Built;

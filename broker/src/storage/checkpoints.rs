@@ -1,8 +1,9 @@
-//! The three checkpoint files of a data directory, in Kafka's text format: `topic partition offset` a line.
+//! The checkpoint files of a data directory, in Kafka's text format: `topic partition offset` a line.
 //!
 //! - `recovery-point-offset-checkpoint`: all below is durable, so recovery need not look there
 //! - `log-start-offset-checkpoint`: the first offset that may be read
 //! - `replication-offset-checkpoint`: the high watermark
+//! - `cleaner-offset-checkpoint`: how far a compacted log is clean; written when a run ends, and only a hint
 //!
 //! *Invariant:* no recovery point on disk ever lies above what is durable, and no start above a log's start, also after
 //! a log was cut: a cut lowers them first. So what a recovery does not look at was fsynced.
@@ -22,6 +23,7 @@ use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
 const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
 const LOG_START: &str = "log-start-offset-checkpoint";
 const HIGH_WATERMARK: &str = "replication-offset-checkpoint";
+const CLEANED_TO: &str = "cleaner-offset-checkpoint";
 
 /// What the checkpoints say about one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,7 @@ struct State {
     recovery_points: Offsets,
     log_starts: Offsets,
     high_watermarks: Offsets,
+    cleaned_to: Offsets,
     /// The logs that this process has opened, and whether they were closed cleanly since.
     opened: BTreeMap<TopicPartition, Opened>,
 }
@@ -62,7 +65,7 @@ struct Opened {
 }
 
 impl Checkpoints {
-    /// Reads the three files. One that is missing or damaged says nothing: recovery then looks at more.
+    /// Reads the files. One that is missing or damaged says nothing: recovery then looks at more.
     pub(super) fn load(disk: &Disk, dir: &Path) -> Result<Self, StorageError> {
         let read = |name: &str| -> Result<Offsets, StorageError> {
             let path = dir.join(name);
@@ -77,6 +80,7 @@ impl Checkpoints {
             recovery_points: read(RECOVERY_POINT)?,
             log_starts: read(LOG_START)?,
             high_watermarks: read(HIGH_WATERMARK)?,
+            cleaned_to: read(CLEANED_TO)?,
             opened: BTreeMap::new(),
         };
         Ok(Self { disk: disk.clone(), dir: dir.to_path_buf(), state: Arc::new(Mutex::new(state)) })
@@ -92,6 +96,17 @@ impl Checkpoints {
 
     pub(super) fn high_watermark(&self, tp: &TopicPartition) -> Option<Offset> {
         self.state.lock().high_watermarks.get(tp).copied()
+    }
+
+    pub(super) fn cleaned_to(&self, tp: &TopicPartition) -> Option<Offset> {
+        self.state.lock().cleaned_to.get(tp).copied()
+    }
+
+    /// A log is clean up to `to`.
+    pub(super) fn set_cleaned_to(&self, tp: &TopicPartition, to: Offset) -> Result<(), StorageError> {
+        let cleaned_to = &mut self.state.lock().cleaned_to;
+        cleaned_to.insert(tp.clone(), to);
+        self.write_file(CLEANED_TO, cleaned_to)
     }
 
     /// Whether this process may open a log without looking at it: it was not opened before and the process before
@@ -120,7 +135,8 @@ impl Checkpoints {
 
     /// A log was found to end at `end`: what is appended there next must not be taken for durable after a crash.
     pub(super) fn lower_recovery_point(&self, tp: &TopicPartition, end: Offset) -> Result<(), StorageError> {
-        self.lower_one(RECOVERY_POINT, &mut self.state.lock().recovery_points, tp, end)
+        self.lower_one(RECOVERY_POINT, &mut self.state.lock().recovery_points, tp, end)?;
+        self.lower_one(CLEANED_TO, &mut self.state.lock().cleaned_to, tp, end)
     }
 
     fn lower_one(
@@ -140,7 +156,7 @@ impl Checkpoints {
     /// Takes the entries in and writes the files that change by them.
     pub(super) fn write(&self, entries: &[CheckpointEntry]) -> Result<(), StorageError> {
         let mut state = self.state.lock();
-        let State { recovery_points, log_starts, high_watermarks, opened } = &mut *state;
+        let State { recovery_points, log_starts, high_watermarks, opened, .. } = &mut *state;
         let (mut points, mut starts, mut marks) =
             (recovery_points.clone(), log_starts.clone(), high_watermarks.clone());
         for entry in entries {
@@ -162,10 +178,13 @@ impl Checkpoints {
     pub(super) fn forget(&self, tp: &TopicPartition) -> Result<(), StorageError> {
         let mut state = self.state.lock();
         state.opened.remove(tp);
-        let State { recovery_points, log_starts, high_watermarks, .. } = &mut *state;
-        for (name, offsets) in
-            [(RECOVERY_POINT, recovery_points), (LOG_START, log_starts), (HIGH_WATERMARK, high_watermarks)]
-        {
+        let State { recovery_points, log_starts, high_watermarks, cleaned_to, .. } = &mut *state;
+        for (name, offsets) in [
+            (RECOVERY_POINT, recovery_points),
+            (LOG_START, log_starts),
+            (HIGH_WATERMARK, high_watermarks),
+            (CLEANED_TO, cleaned_to),
+        ] {
             let mut without = offsets.clone();
             without.remove(tp);
             self.replace(name, offsets, without)?;

@@ -170,6 +170,8 @@ impl Disk {
             if durable == Durable::Yes {
                 file.sync()?;
             }
+            #[cfg(test)]
+            self.faults.before_change()?;
             fs::rename(&temporary, path)
         };
         write().map_err(|error| StorageError::io("write", path, error))?;
@@ -185,7 +187,10 @@ impl Disk {
         let sync = || -> io::Result<()> {
             #[cfg(test)]
             self.faults.before_sync()?;
-            File::open(path)?.sync_all()
+            File::open(path)?.sync_all()?;
+            #[cfg(test)]
+            self.faults.after_dir_sync(path);
+            Ok(())
         };
         sync().map_err(|error| StorageError::io("fsync", path, error))
     }
@@ -196,12 +201,28 @@ impl Disk {
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
         self.descriptors.forget(from);
-        fs::rename(from, to).map_err(|error| StorageError::io("rename", from, error))
+        self.descriptors.forget(to);
+        let rename = || -> io::Result<()> {
+            #[cfg(test)]
+            self.faults.before_rename(from, to)?;
+            fs::rename(from, to)
+        };
+        rename().map_err(|error| StorageError::io("rename", from, error))
+    }
+
+    /// The same; that there is no such file is fine.
+    pub(super) fn rename_if_there(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
+        match self.rename(from, to) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Removes a file, or a directory with all that is in it. That there is none is fine.
     pub(super) fn remove(&self, path: &Path) -> Result<(), StorageError> {
         self.descriptors.forget(path);
+        #[cfg(test)]
+        self.faults.before_change().map_err(|error| StorageError::io("remove", path, error))?;
         let removed = match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
             other => other,

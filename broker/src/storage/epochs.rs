@@ -54,6 +54,12 @@ impl Epochs {
         (floor, next_start)
     }
 
+    /// The epoch of a batch at `base`.
+    pub(super) fn epoch_at(&self, base: Offset) -> Option<LeaderEpoch> {
+        let at = self.entries.partition_point(|(_, start)| *start <= base).checked_sub(1)?;
+        Some(self.entries[at].0)
+    }
+
     /// Where exactly this epoch starts.
     pub(super) fn start_of(&self, asked: LeaderEpoch) -> Option<Offset> {
         let at = self.entries.binary_search_by_key(&asked, |(epoch, _)| *epoch).ok()?;

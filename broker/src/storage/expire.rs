@@ -66,17 +66,7 @@ impl Log {
         upper: Offset,
         now_ms: i64,
     ) -> Result<Vec<DeletedSegment>, StorageError> {
-        let mut facts = Vec::with_capacity(self.segments.len());
-        for segment in &mut self.segments {
-            let newest = segment.learn_newest(&self.disk).map_err(|error| segment.failed("read", error))?;
-            let newest_ms = newest.map_or(segment.touched_ms, |newest| newest.timestamp_ms);
-            facts.push(SegmentFacts {
-                base: segment.base,
-                end: segment.end,
-                bytes: segment.bytes,
-                newest_ms,
-            });
-        }
+        let facts = self.facts()?;
         let reasons = expired(&facts, self.start, upper, now_ms, options);
         if !reasons.is_empty() && reasons.len() == self.segments.len() {
             self.roll(self.end_offset(), now_ms)?;
@@ -90,6 +80,22 @@ impl Log {
             tracing::debug!(partition = %self.tp, segments, %to, reason = last.reason, "deleted segments");
         }
         Ok(deleted)
+    }
+
+    /// What the rules of retention and compaction look at.
+    pub(super) fn facts(&mut self) -> Result<Vec<SegmentFacts>, StorageError> {
+        let mut facts = Vec::with_capacity(self.segments.len());
+        for segment in &mut self.segments {
+            let newest = segment.learn_newest(&self.disk).map_err(|error| segment.failed("read", error))?;
+            let newest_ms = newest.map_or(segment.touched_ms, |newest| newest.timestamp_ms);
+            facts.push(SegmentFacts {
+                base: segment.base,
+                end: segment.end,
+                bytes: segment.bytes,
+                newest_ms,
+            });
+        }
+        Ok(facts)
     }
 
     fn drop_head(&mut self, reason: Expiry) -> Result<DeletedSegment, StorageError> {

@@ -3,8 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use parking_lot::Mutex;
 
 /// What goes wrong, shared by all files of one [`super::disk::Disk`].
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,18 @@ struct Switches {
     descriptors_gone: AtomicBool,
     writes: AtomicI64,
     syncs: AtomicI64,
+    /// Changes that are still made before the process dies.
+    life: AtomicI64,
+    renames: Mutex<Renames>,
+}
+
+/// Renames that no fsync of a directory covers yet, if anybody asked to remember them.
+#[derive(Debug, Default)]
+struct Renames {
+    aside: Option<PathBuf>,
+    /// From, to, and where the file is that had the name `to` before.
+    open: Vec<(PathBuf, PathBuf, Option<PathBuf>)>,
+    count: usize,
 }
 
 impl Default for Switches {
@@ -32,6 +47,8 @@ impl Default for Switches {
             descriptors_gone: AtomicBool::new(false),
             writes: AtomicI64::new(0),
             syncs: AtomicI64::new(0),
+            life: AtomicI64::new(i64::MAX),
+            renames: Mutex::default(),
         }
     }
 }
@@ -65,6 +82,7 @@ impl Faults {
 
     /// A full disk takes the first part of a write, as a real one does.
     pub(super) fn before_write(&self, file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
+        self.live()?;
         self.switches.writes.fetch_add(1, Ordering::SeqCst);
         let wanted = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         let room = self.switches.room.load(Ordering::SeqCst);
@@ -80,12 +98,72 @@ impl Faults {
     }
 
     pub(super) fn before_cut(&self) -> io::Result<()> {
+        self.live()?;
         fail_if(&self.switches.cut_fails, rustix::io::Errno::IO)
     }
 
     pub(super) fn before_sync(&self) -> io::Result<()> {
+        self.live()?;
         self.switches.syncs.fetch_add(1, Ordering::SeqCst);
         fail_if(&self.switches.sync_fails, rustix::io::Errno::IO)
+    }
+
+    /// The directory is durable: no rename in it can be lost any more.
+    pub(super) fn after_dir_sync(&self, dir: &Path) {
+        self.switches.renames.lock().open.retain(|(from, ..)| from.parent() != Some(dir));
+    }
+
+    /// The process dies after so many more changes to files and names.
+    pub(super) fn die_after(&self, changes: i64) {
+        self.switches.life.store(changes, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.switches.life.load(Ordering::SeqCst) <= 0
+    }
+
+    fn live(&self) -> io::Result<()> {
+        let life = &self.switches.life;
+        if life.load(Ordering::SeqCst) != i64::MAX && life.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(io::Error::other("the process is dead"));
+        }
+        Ok(())
+    }
+
+    /// Remembers renames from now on; files that lose their name to another are kept in `aside`.
+    pub(super) fn remember_renames(&self, aside: &Path) {
+        self.switches.renames.lock().aside = Some(aside.to_path_buf());
+    }
+
+    /// The power fails: of the renames that nobody has made durable only the first `kept` have reached the disk.
+    pub(super) fn cut_power(&self, kept: usize) {
+        let mut renames = self.switches.renames.lock();
+        while renames.open.len() > kept {
+            let (from, to, before) = renames.open.pop().expect("longer than what is kept");
+            std::fs::rename(&to, from).expect("nothing else has happened to it");
+            if let Some(before) = before {
+                std::fs::rename(before, to).expect("it was set aside");
+            }
+        }
+    }
+
+    pub(super) fn open_renames(&self) -> usize {
+        self.switches.renames.lock().open.len()
+    }
+
+    pub(super) fn before_rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.live()?;
+        let mut renames = self.switches.renames.lock();
+        let Some(aside) = renames.aside.clone().filter(|_| from.exists()) else { return Ok(()) };
+        renames.count += 1;
+        let saved = aside.join(renames.count.to_string());
+        let before = to.exists().then(|| std::fs::hard_link(to, &saved).map(|()| saved)).transpose()?;
+        renames.open.push((from.to_path_buf(), to.to_path_buf(), before));
+        Ok(())
+    }
+
+    pub(super) fn before_change(&self) -> io::Result<()> {
+        self.live()
     }
 
     pub(super) fn before_open(&self) -> io::Result<()> {

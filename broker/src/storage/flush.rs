@@ -69,6 +69,11 @@ impl Durability {
         state.end = state.end.min(end);
     }
 
+    /// Rises with every cut.
+    pub(super) fn generation(&self) -> u64 {
+        self.state.lock().generation
+    }
+
     /// All of the log up to `end` is known to be durable, by whoever holds the log.
     pub(super) fn set_end(&self, end: Offset) {
         self.state.lock().end = end;

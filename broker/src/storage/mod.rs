@@ -5,7 +5,8 @@
 //! log          one partition                             append, read, truncate, expire, recovery (with scan), flush
 //! segment      one file of batches with its indexes      seek, walk, index, sorted_file, slice
 //! beside it    tables derived from the batches           epochs (file: epoch_file), producers (file: snapshot)
-//! rules        which segments go                         retention
+//! rules        which segments go, which records stay      retention, compaction (pure, with offset_map)
+//! compacting   new files beside the log, then in its place rewrite, swap
 //! ground       the file system                           disk, descriptors, text
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 mod append;
 mod checkpoints;
+mod compaction;
 mod data_dir;
 mod descriptors;
 mod disk;
@@ -33,17 +35,20 @@ mod identity;
 mod index;
 mod lock;
 mod log;
+mod offset_map;
 mod options;
 mod producers;
 mod read;
 mod recovery;
 mod retention;
+mod rewrite;
 mod scan;
 mod seek;
 mod segment;
 mod slice;
 mod snapshot;
 mod sorted_file;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -53,6 +58,7 @@ mod walk;
 
 pub use append::AppendInfo;
 pub use checkpoints::CheckpointEntry;
+pub use compaction::{CompactionOptions, Dirtiness};
 pub use data_dir::DataDir;
 pub use error::StorageError;
 pub use expire::DeletedSegment;
@@ -61,4 +67,6 @@ pub use log::Log;
 pub use options::LogOptions;
 pub use producers::SequenceCheck;
 pub use recovery::RecoveryReport;
+pub use rewrite::{CompactionError, CompactionJob, Keys, Pace, Rewritten};
 pub use slice::LogSlice;
+pub use swap::{CleanedMark, Swap};

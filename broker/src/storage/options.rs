@@ -1,5 +1,7 @@
 //! What a log may be told: sizes and times, under Kafka's names.
 
+use super::compaction::CompactionOptions;
+
 /// The settings of one log. Topic configuration fills them; they may change while the log is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
@@ -21,6 +23,8 @@ pub struct LogOptions {
     pub file_delete_delay_ms: u64,
     /// `producer.id.expiration.ms`: how long an idle producer's sequence numbers are remembered.
     pub producer_id_expiration_ms: i64,
+    /// `cleanup.policy` with `compact`: how; `None` if superseded records stay.
+    pub compaction: Option<CompactionOptions>,
 }
 
 impl Default for LogOptions {
@@ -36,6 +40,7 @@ impl Default for LogOptions {
             timestamp_type_log_append: false,
             file_delete_delay_ms: 60_000,
             producer_id_expiration_ms: DAY_MS,
+            compaction: None,
         }
     }
 }

@@ -157,6 +157,13 @@ impl Producers {
         producer.push(batch);
     }
 
+    /// One past the last offset of each producer that wrote last below `end`.
+    pub(super) fn last_ends(&self, end: Offset) -> HashMap<i64, Offset> {
+        let last = |producer: &Producer| producer.batches.back().map(|batch| batch.end_offset);
+        let all = self.by_id.iter().filter_map(|(id, producer)| Some((*id, last(producer)?)));
+        all.filter(|(_, last)| *last <= end).collect()
+    }
+
     /// Forgets producers that have been idle for `expiration_ms`.
     pub(super) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
         self.by_id.retain(|_, producer| now_ms.saturating_sub(producer.last_append_ms()) < expiration_ms);

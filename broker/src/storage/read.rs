@@ -79,6 +79,9 @@ impl Log {
         bytes: Vec<u8>,
         timestamp_ms: i64,
     ) -> Result<Option<(Offset, i64)>, StorageError> {
+        if batch.record_count == 0 {
+            return Ok(None);
+        }
         if batch.uses_log_append_time() {
             return Ok(Some((batch.base_offset.max(self.start), batch.max_timestamp_ms)));
         }

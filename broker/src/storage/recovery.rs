@@ -68,6 +68,7 @@ impl Opening<'_> {
     pub(super) fn open(self) -> Result<(Log, RecoveryReport), StorageError> {
         let clock = Clock::system();
         let began = clock.now();
+        super::swap::finish_swaps(self.disk, self.dir)?;
         let listing = self.list()?;
         let suspect = listing.first_without_indexes();
         let mut log = self.log(listing)?;

@@ -81,6 +81,7 @@ mod tests {
         timestamp_type_log_append: false,
         file_delete_delay_ms: 0,
         producer_id_expiration_ms: 100,
+        compaction: None,
     };
 
     /// Ten segments of ten records and 100 bytes each, the n-th written at n * 1000 ms.

@@ -20,10 +20,13 @@ pub(super) struct Scan {
     /// The base offset and the epoch of the first batch.
     first: Option<(Offset, LeaderEpoch)>,
     epochs: Epochs,
+    /// A batch that the table of epochs in its file does not know the epoch of.
+    contradicts: bool,
 }
 
 impl Scan {
-    fn visit(&mut self, batch: &BatchHeader) {
+    fn visit(&mut self, batch: &BatchHeader, table: &Epochs) {
+        self.contradicts |= table.epoch_at(batch.base_offset) != Some(batch.leader_epoch);
         self.first.get_or_insert((batch.base_offset, batch.leader_epoch));
         self.epochs.assign(batch.leader_epoch, batch.base_offset);
         self.scanned_bytes += batch.total_len() as u64;
@@ -124,7 +127,7 @@ impl Log {
         scan: &mut Scan,
     ) -> Result<bool, StorageError> {
         let interval = self.index_interval();
-        let Self { segments, producers, disk, .. } = self;
+        let Self { segments, producers, disk, epochs, .. } = self;
         let segment = &mut segments[at];
         let (listed, written_ms) = (segment.bytes, segment.written_ms);
         let failed = |error| StorageError::io("read an index of", segment.path(), error);
@@ -137,7 +140,7 @@ impl Log {
         let mut anchor = floor.map_err(failed)?.filter(|_| from_entry && matches!(in_order, Ok(true)));
         loop {
             let visit = |batch: &BatchHeader| {
-                scan.visit(batch);
+                scan.visit(batch, epochs);
                 if batch.base_offset >= from {
                     producers.replay(batch, written_ms);
                 }
@@ -159,7 +162,8 @@ impl Log {
     /// Puts the table of epochs together: from its file below what was scanned, if that fits, and from the batches.
     fn believe_epochs(&mut self, scan: &Scan, end: Offset) -> Result<(), StorageError> {
         let from_file = self.epochs.clone();
-        if let Some((base, epoch)) = scan.first {
+        // Compaction may have left an epoch without a batch: a table that fits knows more than the batches tell.
+        if let Some((base, epoch)) = scan.first.filter(|_| scan.contradicts) {
             self.epochs.truncate_to(base);
             let continues = self.epochs.last() == epoch || from_file.start_of(epoch) == Some(base);
             if base > self.segments[0].base && (!continues || self.epochs.last() > epoch) {

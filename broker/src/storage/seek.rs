@@ -98,7 +98,8 @@ impl Segment {
         let stop = if stop.position <= limit { stop } else { self.last_stop(disk, &file, start, limit)? };
         let recent = self.bytes - start.position <= RECENT_BYTES;
         let len = usize::try_from(stop.position - start.position).unwrap_or(usize::MAX);
-        Ok(Some(LogSlice::new(file, start, len, stop.base, recent)))
+        // A gap may reach over the bound; what comes after it is no reader's business yet.
+        Ok(Some(LogSlice::new(file, start, len, stop.base.min(upper), recent)))
     }
 
     /// The last place up to `limit` where a batch begins, after `start`; after the first batch at the earliest.

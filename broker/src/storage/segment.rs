@@ -94,6 +94,11 @@ pub(super) fn file_name(base: Offset, suffix: &str) -> String {
     format!("{:020}{suffix}", base.0)
 }
 
+/// The names of a segment's files, with an ending: its two indexes, and the log.
+fn names(dir: &Path, base: Offset, ending: &str) -> [PathBuf; 3] {
+    [".index", ".timeindex", ".log"].map(|suffix| dir.join(file_name(base, suffix) + ending))
+}
+
 impl Segment {
     /// A segment as its directory lists it: how long its file is, and its two indexes as far as they
     /// exist.
@@ -126,13 +131,40 @@ impl Segment {
 
     /// Makes a new, empty segment. Its name is not durable before the directory is fsynced.
     pub(super) fn create(disk: &Disk, dir: &Path, base: Offset, now_ms: i64) -> Result<Self, StorageError> {
+        Self::create_as(disk, dir, base, "", now_ms)
+    }
+
+    /// The same, under names with an ending.
+    pub(super) fn create_as(
+        disk: &Disk,
+        dir: &Path,
+        base: Offset,
+        ending: &str,
+        now_ms: i64,
+    ) -> Result<Self, StorageError> {
         let mut segment = Self::listed(dir, base, 0, (None, None), now_ms);
+        let [offsets, times, log] = names(dir, base, ending);
+        segment.offsets.set_path(offsets);
+        segment.times.set_path(times);
+        segment.path = log;
         segment.newest_known = true;
         disk.remove(segment.offsets.path())?;
         disk.remove(segment.times.path())?;
         let file = disk.create(&segment.path).map_err(|error| segment.failed("create", error))?;
         segment.file = Some(file);
         Ok(segment)
+    }
+
+    /// Gives its files other names; the log comes last, so that where it is its indexes are.
+    pub(super) fn rename(&mut self, disk: &Disk, dir: &Path, ending: &str) -> Result<(), StorageError> {
+        let [offsets, times, log] = names(dir, self.base, ending);
+        disk.rename_if_there(self.offsets.path(), &offsets)?;
+        self.offsets.set_path(offsets);
+        disk.rename_if_there(self.times.path(), &times)?;
+        self.times.set_path(times);
+        disk.rename(&self.path, &log)?;
+        self.path = log;
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -306,6 +338,13 @@ impl Segment {
     fn wrong_anchor(&mut self, limit: u64) -> Rescan {
         self.bytes = limit;
         Rescan::WrongAnchor
+    }
+
+    /// The greatest timestamp of its first batch; `None` if it is empty, or its records have no time.
+    pub(super) fn oldest_ms(&mut self, disk: &Disk) -> Result<Option<i64>, StorageError> {
+        let file = self.file(disk)?;
+        self.learn_first(&file)?;
+        Ok(self.first_ms.filter(|first_ms| *first_ms >= 0))
     }
 
     /// Reads the first batch's time, which the walk may not have passed.

@@ -42,6 +42,11 @@ impl<E: Entry> SortedFile<E> {
         &self.path
     }
 
+    /// The file has another name now.
+    pub(super) fn set_path(&mut self, path: PathBuf) {
+        self.path = path;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.saved + self.tail.len()
     }

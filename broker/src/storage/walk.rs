@@ -78,6 +78,17 @@ impl<'a> Walk<'a> {
         Ok(Some((position, header)))
     }
 
+    /// The bytes of the batch that was found last; they are in memory already unless it is larger than a chunk.
+    pub(super) fn batch(&mut self, position: u64, header: &BatchHeader) -> Result<&[u8], Halt> {
+        let len = header.total_len();
+        let bytes = self.bytes(position, len)?;
+        if bytes.len() == len {
+            Ok(bytes)
+        } else {
+            Err(Halt::Bad(position, RecordError::Truncated { needed: len, have: bytes.len() }))
+        }
+    }
+
     fn crc(&mut self, position: u64, len: usize) -> Result<u32, Halt> {
         let mut crc = 0;
         let mut done = CRC_COVERS_FROM;

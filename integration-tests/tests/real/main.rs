@@ -12,6 +12,7 @@ mod http_routing;
 mod bad_input;
 mod kafka_port;
 mod storage;
+mod compaction;
 mod dev_mode;
 mod cli;
 mod scripts;

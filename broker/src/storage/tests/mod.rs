@@ -1,6 +1,7 @@
 //! The storage engine from outside: what a log promises, asked in all the ways that a disk and a process can end.
 
 mod appending;
+mod compacting;
 mod directory;
 mod failing;
 mod formats;
