@@ -4,7 +4,7 @@
 //!
 //! - [`keyspace`]: the catalogue of keys: path, value, who writes, who watches (pure).
 //! - [`values`]: the JSON values that stand at those keys (pure).
-//! - [`topic_config`]: the settings of a topic, parsed and checked (pure).
+//! - [`topic_config`]: the settings of a topic, parsed and checked (pure), with `cleanup`.
 //! - [`image`]: one snapshot of all of it, advanced by watch events (pure).
 //! - `pause`: growing pauses between attempts.
 //! - [`watcher`]: keeps an image up to date and hands it out.
@@ -25,8 +25,8 @@
 pub mod error;
 pub mod keyspace;
 pub mod values;
-pub mod cleanup;
-mod topic_config;
+mod cleanup;
+pub mod topic_config;
 pub mod image;
 mod pause;
 pub mod watcher;

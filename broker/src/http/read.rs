@@ -22,7 +22,8 @@ use super::redirect::redirected;
 use super::selection::{Bounds, Selection};
 use super::stream;
 use super::value_answer::value_answer;
-use crate::service::{Fetch, FetchError, Fetched};
+use crate::record::next_batch;
+use crate::service::{Fetch, FetchError, FetchFrom, Fetched};
 use crate::types::{Offset, TopicPartition};
 
 /// Reads records of a partition, waits for them, or follows them as they come.
@@ -52,7 +53,7 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
     if query.streams {
         return stream::answer(door, tp, query).await;
     }
-    let fetch = Fetch {
+    let mut fetch = Fetch {
         tp: tp.clone(),
         from: query.from,
         max_bytes: query.max_bytes,
@@ -61,9 +62,13 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
         leader_epoch: query.leader_epoch,
         forward: true,
     };
-    let fetched = match door.service.fetch(fetch).await {
-        Ok(fetched) => fetched,
-        Err(error) => return Err(explain(error).header(SERVED_BY, door.served_by.clone())),
+    let fetched = loop {
+        match door.service.fetch(fetch.clone()).await {
+            // Nobody should take what compaction left of some batches for the end.
+            Ok(fetched) if is_hollow(&fetched) => fetch.from = FetchFrom::Offset(fetched.next_offset),
+            Ok(fetched) => break fetched,
+            Err(error) => return Err(explain(error).header(SERVED_BY, door.served_by.clone())),
+        }
     };
     let mut response = match query.kind {
         ReadKind::Batches => batches_answer(fetched),
@@ -77,6 +82,21 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
         headers.insert(LINK, link);
     }
     Ok(response)
+}
+
+/// Whether no batch that was read holds a record, although there is more to read.
+fn is_hollow(fetched: &Fetched) -> bool {
+    let is_empty = |mut piece: &[u8]| {
+        while let Ok(Some((header, batch))) = next_batch(piece) {
+            if header.record_count > 0 && header.last_offset() >= fetched.from {
+                return false;
+            }
+            piece = &piece[batch.len()..];
+        }
+        true
+    };
+    let goes_on = fetched.next_offset > fetched.from && fetched.next_offset < fetched.high_watermark;
+    goes_on && fetched.batches.iter().all(|piece| is_empty(piece))
 }
 
 /// A refusal with the headers that tell where to read instead.

@@ -107,15 +107,9 @@ pub(super) fn dirtiness(
     Dirtiness { from, to, clean_bytes, dirty_bytes, is_overdue: waited_ms > options.lag_ms_max }
 }
 
-/// How many of the first segments become one: as many as fit into `bytes_max` and one segment's span, at least one.
-pub(super) fn first_group(segments: &[SegmentFacts], bytes_max: u64) -> usize {
-    let Some(first) = segments.first() else { return 0 };
-    let mut bytes = 0;
-    let fits = |segment: &&SegmentFacts| {
-        bytes += segment.bytes;
-        bytes <= bytes_max.min(SPAN_MAX as u64) && segment.end.since(first.base) <= SPAN_MAX
-    };
-    segments.iter().take_while(fits).count().max(1)
+/// Whether one more segment goes into the one that is being written: from `base` on, `bytes` long so far.
+pub(super) fn goes_along(base: Offset, bytes: u64, next: &SegmentFacts, bytes_max: u64) -> bool {
+    bytes + next.bytes <= bytes_max.min(SPAN_MAX as u64) && next.end.since(base) <= SPAN_MAX
 }
 
 /// What decides about one record.
@@ -203,13 +197,12 @@ mod tests {
 
     #[test]
     fn small_segments_become_one() {
-        assert_eq!(first_group(&segments(), 350), 3);
-        assert_eq!(first_group(&segments(), 50), 1, "one that is too large by itself");
-        assert_eq!(first_group(&segments(), u64::MAX), 10);
-        let mut wide = segments();
-        wide[4].end = Offset(SPAN_MAX + 1);
-        assert_eq!(first_group(&wide, u64::MAX), 4, "offsets in a segment have four bytes");
-        assert_eq!(first_group(&[], 1), 0);
+        let next = segments()[5];
+        assert!(goes_along(Offset(0), 250, &next, 350));
+        assert!(!goes_along(Offset(0), 251, &next, 350));
+        assert!(!goes_along(Offset(0), SPAN_MAX as u64, &next, u64::MAX));
+        let wide = SegmentFacts { end: Offset(SPAN_MAX + 1), ..next };
+        assert!(!goes_along(Offset(0), 0, &wide, 350), "offsets in a segment have four bytes");
     }
 
     #[test]

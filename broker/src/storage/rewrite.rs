@@ -8,13 +8,13 @@
 //! *Invariant:* memory is one chunk, one batch and the map, whose size a setting bounds.
 //! *Invariant:* when a segment is handed over, it is durable, and ends where those that it stands for end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::compaction::{Dirtiness, Verdict, first_group};
+use super::compaction::{Dirtiness, Verdict, goes_along};
 use super::disk::{Disk, DiskFile, Durable};
 use super::offset_map::OffsetMap;
 use super::retention::SegmentFacts;
@@ -64,7 +64,7 @@ pub struct CompactionJob {
     pub(super) dir: Arc<Path>,
     pub(super) generation: u64,
     /// All closed segments below the end of the dirty part; those that were taken are gone from it.
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: VecDeque<Source>,
     pub(super) dirty: Dirtiness,
     pub(super) options: CompactionOptions,
     pub(super) segment_bytes_max: u64,
@@ -187,19 +187,12 @@ impl CompactionJob {
         pace: &mut Pace<'_>,
     ) -> Result<Option<Rewritten>, CompactionError> {
         loop {
-            let below = self.sources.partition_point(|source| source.facts.base < keys.end());
-            let facts: Vec<SegmentFacts> = self.sources[..below].iter().map(|source| source.facts).collect();
-            let count = first_group(&facts, self.segment_bytes_max);
-            let group: Vec<Source> = self.sources.drain(..count).collect();
-            let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(None) };
-            let segment =
-                Segment::create_as(&self.disk, &self.dir, first.facts.base, CLEANED, last.touched_ms)?;
+            let Some(first) = self.next_source(keys, |_| true) else { return Ok(None) };
+            let base = first.facts.base;
+            let segment = Segment::create_as(&self.disk, &self.dir, base, CLEANED, first.touched_ms)?;
             let mut writer = Writer::new(self, segment);
-            let written = group.iter().try_for_each(|source| {
-                let closes = source.facts.base == last.facts.base;
-                self.rewrite(source, closes, keys, &mut writer, pace)
-            });
-            let written = written.and_then(|()| Ok(writer.close(last.facts.end)?));
+            let mut group = vec![first];
+            let written = self.rewrite_group(&mut group, keys, &mut writer, pace);
             let (segment, changed) = (writer.segment, writer.changed);
             if let Err(error) = written {
                 discard(&self.disk, &segment);
@@ -208,17 +201,44 @@ impl CompactionJob {
             let sources = group.iter().map(|source| (source.facts.base, source.facts.bytes)).collect();
             let rewritten =
                 Rewritten { disk: self.disk.clone(), segment, generation: self.generation, sources };
-            if changed || count > 1 {
+            if changed || group.len() > 1 {
                 return Ok(Some(rewritten));
             }
             rewritten.discard();
         }
     }
 
+    /// Takes the next segment, if it is below the end of the run and `fits`.
+    fn next_source(&mut self, keys: &Keys, fits: impl FnOnce(&Source) -> bool) -> Option<Source> {
+        let next = self.sources.front()?;
+        if next.facts.base < keys.end() && fits(next) { self.sources.pop_front() } else { None }
+    }
+
+    /// Writes the segment in `group` anew, and behind it as many more as fit; they join the group.
+    fn rewrite_group(
+        &mut self,
+        group: &mut Vec<Source>,
+        keys: &Keys,
+        writer: &mut Writer,
+        pace: &mut Pace<'_>,
+    ) -> Result<(), CompactionError> {
+        let bytes_max = self.segment_bytes_max;
+        loop {
+            let last = group.last().expect("it began with one");
+            self.rewrite(last, keys, writer, pace)?;
+            let (base, bytes) = (group[0].facts.base, writer.total());
+            let next = self.next_source(keys, |next| goes_along(base, bytes, &next.facts, bytes_max));
+            let Some(next) = next else {
+                let last = group.last().expect("it began with one");
+                return Ok(writer.close(last.facts.end, last.touched_ms)?);
+            };
+            group.push(next);
+        }
+    }
+
     fn rewrite(
         &self,
         source: &Source,
-        closes: bool,
         keys: &Keys,
         writer: &mut Writer,
         pace: &mut Pace<'_>,
@@ -227,9 +247,8 @@ impl CompactionJob {
         let mut walk = Walk::verified(&file, 0, source.facts.bytes);
         while let Some((position, header)) = walk.next().map_err(|halt| halted(source, halt))? {
             let batch = walk.batch(position, &header).map_err(|halt| halted(source, halt))?;
-            let is_end = closes && position + batch.len() as u64 == source.facts.bytes;
             let before = writer.total();
-            self.rewrite_batch(&header, batch, is_end, keys, writer)?;
+            self.rewrite_batch(&header, batch, keys, writer)?;
             if !pace(header.total_len() as u64, writer.total() - before) {
                 return Err(CompactionError::Stopped);
             }
@@ -241,7 +260,6 @@ impl CompactionJob {
         &self,
         header: &BatchHeader,
         batch: &[u8],
-        is_end: bool,
         keys: &Keys,
         writer: &mut Writer,
     ) -> Result<(), StorageError> {
@@ -260,8 +278,11 @@ impl CompactionJob {
         match filtered {
             Filtered::Whole => writer.put(batch),
             Filtered::Rebuilt(rebuilt) => writer.put(&rebuilt),
-            Filtered::Nothing if is_end || is_last_of_producer => writer.put(&emptied_batch(header, batch)),
-            Filtered::Nothing => Ok(()),
+            Filtered::Nothing if is_last_of_producer => writer.put(&emptied_batch(header, batch)),
+            Filtered::Nothing => {
+                writer.dropped = Some(emptied_batch(header, batch));
+                Ok(())
+            }
         }
     }
 
@@ -292,6 +313,8 @@ struct Writer {
     headers: Vec<BatchHeader>,
     unsynced: u64,
     changed: bool,
+    /// What is left of the last batch, if nothing was written for it: the segment may end here.
+    dropped: Option<BytesMut>,
 }
 
 impl Writer {
@@ -304,6 +327,7 @@ impl Writer {
             headers: Vec::new(),
             unsynced: 0,
             changed: false,
+            dropped: None,
         }
     }
 
@@ -312,6 +336,7 @@ impl Writer {
     }
 
     fn put(&mut self, batch: &[u8]) -> Result<(), StorageError> {
+        self.dropped = None;
         let header = BatchHeader::read(batch)?;
         let bytes = (self.chunk.len() + batch.len()) as u64;
         if !self.segment.has_span_for(header.last_offset(), bytes) {
@@ -338,8 +363,12 @@ impl Writer {
     }
 
     /// Makes the segment, which ends at `end`, durable. An index that cannot be is rebuilt when it is missed.
-    fn close(&mut self, end: Offset) -> Result<(), StorageError> {
+    fn close(&mut self, end: Offset, touched_ms: i64) -> Result<(), StorageError> {
+        if let Some(last) = self.dropped.take() {
+            self.put(&last)?;
+        }
         self.write()?;
+        self.segment.touched_ms = touched_ms;
         self.segment.push_newest();
         self.segment.save_indexes(&self.disk, Durable::Yes);
         let file = self.segment.unpin();
