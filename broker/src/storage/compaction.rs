@@ -60,7 +60,7 @@ impl Dirtiness {
     #[must_use]
     pub fn ratio_ppm(&self) -> u64 {
         let total = self.clean_bytes + self.dirty_bytes;
-        if total == 0 { 0 } else { self.dirty_bytes.saturating_mul(WHOLE_PPM) / total }
+        self.dirty_bytes.saturating_mul(WHOLE_PPM).checked_div(total).unwrap_or(0)
     }
 
     /// Whether a run is worth it.
