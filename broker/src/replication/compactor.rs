@@ -281,7 +281,7 @@ impl Partition {
             if let Some(log) = &mut inner.log {
                 log.poison(format!("putting a compacted segment in place failed: {error}"));
             }
-            inner.end_waits_if_poisoned(&mut effects);
+            inner.look_for_failure(&mut effects);
             drop(inner);
             self.carry_out(effects);
         }
