@@ -13,6 +13,7 @@
 //! - [`storage`]: the files of one partition
 //! - [`replication`]: copies of a partition on several brokers, kept the same
 //! - [`cluster`]: what the brokers agree on through the coordination store
+//! - [`groups`]: consumer groups: who reads what, and how far
 //! - [`service`]: what a broker can do, in its own words
 //! - [`http`]: the HTTP door
 //! - [`kafka`]: the Kafka door
@@ -33,6 +34,7 @@ pub mod net;
 pub mod storage;
 pub mod replication;
 pub mod cluster;
+pub mod groups;
 pub mod service;
 pub mod http;
 pub mod kafka;

@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["net"],
     &["storage"],
     &["replication", "cluster"],
+    &["groups"],
     &["service"],
     &["http", "kafka", "peer"],
     &["config"],
@@ -44,6 +45,7 @@ const PURE: &[&str] = &[
     "cluster/reconcile",
     "cluster/election",
     "cluster/assignment",
+    "groups/",
 ];
 
 /// What a pure file may not mention, and why.
