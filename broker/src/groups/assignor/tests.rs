@@ -81,6 +81,19 @@ fn two_claims_to_one_partition_are_settled() {
     assert!(targets[0].is_disjoint(&targets[1]));
 }
 
+#[test]
+fn the_odd_ones_stay_with_those_who_have_most() {
+    let before = |indexes: std::ops::Range<i32>| {
+        indexes.map(|index| TopicIdPartition::new(topic(0), PartitionIndex(index))).collect::<BTreeSet<_>>()
+    };
+    let subscribers = [
+        Subscriber { before: before(0..1), ..subscriber(0, [0]) },
+        Subscriber { before: before(1..3), ..subscriber(1, [0]) },
+    ];
+    let targets = assign(Assignor::Uniform, &subscribers, &counts(&[3]));
+    assert_eq!(moved(&subscribers, &targets), 0);
+}
+
 fn any_group() -> impl Strategy<Value = (Vec<BTreeSet<usize>>, Vec<i32>)> {
     (
         prop::collection::vec(prop::collection::btree_set(0..4_usize, 0..4), 1..8),

@@ -345,3 +345,37 @@ fn bounds_hold() {
     }
     assert_eq!(world.shard.group_count(), 1);
 }
+
+#[test]
+fn a_static_member_that_does_not_join_again_keeps_its_place() {
+    let mut world = World::new();
+    world.stable(instance("m1", "i1"), instance("m2", "i2"));
+    let first = world.send_join(Join { instance: Some("i1".into()), ..join("m1") });
+    for _ in 0..7 {
+        world.pass(9_000);
+        let _ = world.heartbeats("m2", 1);
+    }
+    assert_eq!(world.joined(first).unwrap().unwrap().members.len(), 2, "only its silence would end it");
+}
+
+#[test]
+fn who_was_given_a_name_is_waited_for() {
+    let mut world = World::new();
+    world.stable(named("m1"), named("m2"));
+    let ticket = world.send_join(Join { requires_known_member: true, ..join("") });
+    assert!(matches!(world.joined(ticket), Some(Err(GroupError::MemberIdRequired { .. }))));
+    world.leaves("m1", None).unwrap();
+    let second = world.send_join(join("m2"));
+    assert_eq!(world.joined(second), None, "one is still expected");
+    let third = world.send_join(Join { requires_known_member: true, ..join("fresh") });
+    assert!(world.joined(second).unwrap().is_ok() && world.joined(third).unwrap().is_ok());
+}
+
+#[test]
+fn members_that_stay_silent_after_a_reload_are_out() {
+    let mut world = World::new();
+    world.stable(named("m1"), named("m2"));
+    world.reload();
+    world.pass(10_000);
+    assert_eq!(world.state(), "Empty");
+}

@@ -116,6 +116,7 @@ fn a_static_member_comes_back_to_what_it_had() {
     let back = world.beats(join("m3", "i1")).unwrap();
     assert_eq!((back.epoch, partitions(&back)), (2, vec![0, 1]), "no rebalance");
     assert_eq!(world.beats(at("m1", "i1", 2)), Err(GroupError::FencedInstance));
+    assert!(world.beats(at("m3", "i1", 2)).is_ok(), "it is there again");
     world.beats(at("m3", "i1", -2)).unwrap();
     world.pass(44_999);
     world.beats(beat("m2", 2)).unwrap();
@@ -227,4 +228,36 @@ fn a_view_shows_who_has_what() {
     assert_eq!(world.ask(Request::List), Reply::List(vec![view.listing.clone()]));
     world.pass(30_000);
     assert_eq!(world.state(), "Empty", "its own session time outlasts a reload");
+}
+
+#[test]
+fn who_joins_again_or_leaves_for_a_while_holds_nothing_that_it_was_to_give_up() {
+    let mut world = World::new();
+    world.joins("m1");
+    world.joins("m2");
+    assert_eq!(world.beats(beat("m1", 1)).unwrap().epoch, 1);
+    let again = world.joins("m1");
+    assert_eq!((again.epoch, partitions(&again)), (2, vec![0, 1]));
+
+    let mut world = World::new();
+    let join = ConsumerHeartbeat { topics: names(&["a"]), instance: Some("i1".into()), ..beat("m1", 0) };
+    world.beats(join).unwrap();
+    world.joins("m2");
+    assert_eq!(world.beats(beat("m1", 1)).unwrap().epoch, 1);
+    world.beats(ConsumerHeartbeat { instance: Some("i1".into()), ..beat("m1", -2) }).unwrap();
+    assert_eq!(partitions(&world.beats(beat("m2", 2)).unwrap()), vec![2, 3]);
+    world.check_replay();
+}
+
+#[test]
+fn the_time_to_give_up_counts_after_a_reload_too() {
+    let mut world = World::new();
+    let limit = Some(10_000);
+    let join = ConsumerHeartbeat { topics: names(&["a"]), rebalance_timeout_ms: limit, ..beat("m1", 0) };
+    world.beats(join).unwrap();
+    world.joins("m2");
+    world.beats(beat("m1", 1)).unwrap();
+    world.reload();
+    world.pass(10_000);
+    assert_eq!(world.beats(beat("m1", 1)), Err(GroupError::UnknownMember));
 }

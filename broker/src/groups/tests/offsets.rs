@@ -153,3 +153,14 @@ fn groups_are_bounded() {
     let other = Commit { group: "other".into(), ..simple(0, 5) };
     assert_eq!(world.commits(other), Err(GroupError::TooMany { what: "groups of one shard", max: 1 }));
 }
+
+#[test]
+fn one_commit_may_not_take_more_than_is_left() {
+    let mut world = World::with(GroupOptions { offset_bytes_max: 200, ..GroupOptions::default() });
+    let offsets = vec![simple(0, 5).offsets.remove(0), simple(1, 5).offsets.remove(0)];
+    let full = Err(GroupError::TooMany { what: "bytes of offsets", max: 200 });
+    assert_eq!(
+        world.ask(Request::Commit(Commit { offsets, ..simple(0, 5) })),
+        Reply::Commit(Ok(vec![Ok(()), full]))
+    );
+}
