@@ -29,7 +29,7 @@ struct Meanwhile {
 }
 
 impl Meanwhile {
-    fn new(bench: &Bench, others: Op, loses: bool) -> Arc<dyn Store> {
+    fn writes(bench: &Bench, others: Op, loses: bool) -> Arc<dyn Store> {
         let others = Mutex::new(Some(Txn { success: vec![others], ..Txn::default() }));
         Arc::new(Self { memory: Arc::clone(&bench.memory), others, loses })
     }
@@ -104,7 +104,7 @@ async fn nobody_registers_over_one_whose_life_sign_returns_in_that_moment() {
     // Somebody with another directory, whose lease is lost for a moment.
     let stranger = Registration { dirs: Vec::new(), ..registration(1, Recovered::NOTHING) };
     let epoch = put(&bench, registered(&bench, &stranger)).await;
-    let store = Meanwhile::new(&bench, sign(&bench, epoch).await, false);
+    let store = Meanwhile::writes(&bench, sign(&bench, epoch).await, false);
     let refused = register(&store, &bench.keyspace, &newcomer(1, Recovered::NOTHING), Duration::ZERO).await;
     assert!(matches!(refused, Err(ClusterError::BrokerIdInUse { .. })), "{refused:?}");
     assert_eq!(stands(&bench).await.incarnation, stranger.incarnation);
@@ -117,7 +117,7 @@ async fn a_registration_speaks_of_the_one_that_it_replaces_and_no_other() {
         |epoch| Recovered { from: Some(BrokerEpoch(epoch)), how: Recovery::Fsync, earlier: Vec::new() };
     let first = put(&bench, registered(&bench, &registration(1, from(1)))).await;
     // Another process registers and is gone again; what came before it proves nothing any more.
-    let store = Meanwhile::new(&bench, registered(&bench, &registration(1, Recovered::NOTHING)), false);
+    let store = Meanwhile::writes(&bench, registered(&bench, &registration(1, Recovered::NOTHING)), false);
     let new = newcomer(1, from(first.0));
     register(&store, &bench.keyspace, &new, Duration::ZERO).await.unwrap();
     let stands = stands(&bench).await;
@@ -147,7 +147,7 @@ async fn a_command_neither_overwrites_another_nor_takes_its_value_for_its_own() 
         let value = encode(&ClusterConfig { v: VERSION, config: set("retention.ms", "7") });
         put(&bench, Op::Put { key: key.clone(), value, lease: None }).await;
         let value = encode(&ClusterConfig { v: VERSION, config: set("segment.ms", "60000") });
-        let store = Meanwhile::new(&bench, Op::Put { key: key.clone(), value, lease: None }, loses);
+        let store = Meanwhile::writes(&bench, Op::Put { key: key.clone(), value, lease: None }, loses);
         let (_images, image) = watch::channel(Arc::new(Image::default()));
         let options = CommandOptions::default();
         let commands = Commands::new(store, bench.keyspace.clone(), bench.clock.clone(), image, options);
