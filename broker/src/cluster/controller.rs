@@ -220,6 +220,7 @@ impl Standby {
         loop {
             let image = self.look();
             let ours = image.controller.is_some_and(|seat| seat.epoch == self.membership.incarnation().epoch);
+            // Before the first listing nobody knows. Trying would do no harm: taking the seat is guarded.
             let free = image.revision > Revision(0) && (image.controller.is_none() || ours);
             let lease = self.membership.lease();
             let (true, Some(lease)) = (free, lease) else {

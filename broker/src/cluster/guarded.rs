@@ -85,7 +85,8 @@ async fn settle(
         match store.txn(txn.clone()).await {
             Ok(outcome) if outcome.succeeded => return Ok(Some(outcome.revision)),
             Ok(outcome) => {
-                // After an unknown outcome the earlier sending may be what stands in the way of this one.
+                // After an unknown outcome the earlier sending may be what stands in the way of this one. Without one, what
+                // stands is somebody else's, however alike: the change is computed anew, and finds it done.
                 let stands = outcome.reads.into_iter().flatten().next();
                 let ours = match (&stands, &value) {
                     (Some(stands), Some(value)) => stands.value == *value,

@@ -115,8 +115,10 @@ impl LifeSign {
                         return Ok(Outcome::Written);
                     }
                 }
+                // Written over it would do as well, but what it belongs to is over, and should end.
                 Some(stands) => self.clear(&stands).await?,
                 None if new => self.version = None,
+                // The store would say the same of a write under it.
                 None => return Ok(Outcome::LeaseLost),
             }
         }

@@ -365,7 +365,8 @@ impl Keeper {
     }
 
     async fn try_find_back(&mut self, lost: LeaseId) -> Result<Option<(Session, Outcome)>, ClusterError> {
-        // What is left of the old lease, if its loss was only half true, must not outlive it.
+        // What is left of the old lease, if its loss was only half true, must not outlive it. (The life sign would clear it
+        // away, too.)
         self.store.revoke(lost).await?;
         let session =
             Session::open(Arc::clone(&self.store), self.session_options.clone(), self.gate.clone()).await?;

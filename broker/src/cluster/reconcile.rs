@@ -48,6 +48,7 @@ pub struct PartitionWrite {
 /// are passed over. While `braked`, nothing is done about the dead.
 #[must_use]
 pub fn reconcile(image: &Image, settled: Option<&Image>, braked: bool) -> Vec<PartitionWrite> {
+    // No registration changes while somebody lives under its id, so a change of it shows in the life signs as well.
     let settled = settled.filter(|before| before.live == image.live && before.brokers == image.brokers);
     let mut writes = Vec::new();
     for (name, topic) in &image.topics {

@@ -179,6 +179,7 @@ impl Detective {
     /// Reports what a probe found, or withdraws the report.
     async fn conclude(&mut self, finding: Finding) {
         let Finding { suspect, subject: seen, refused } = finding;
+        // What was seen of a life that is over would be passed over by every verdict; it is not even reported.
         let current = subject(&self.images.borrow(), suspect) == Some(seen);
         let reported = self.mine.get(&suspect) == Some(&seen);
         let done = match (refused && current, reported) {
@@ -197,6 +198,7 @@ impl Detective {
         let reason = "its port refuses connections".to_owned();
         let value = encode(&Suspicion { v: VERSION, epoch: seen.epoch, lease: seen.lease, reason });
         let put = Op::Put { key: self.key(suspect), value, lease: Some(lease) };
+        // A report of somebody who is gone would be taken back at the next look; this spares it.
         let lives = Compare::Exists(self.keyspace.path(&Key::Live(suspect)));
         self.store.txn(Txn { compares: vec![lives], success: vec![put], failure: Vec::new() }).await?;
         self.metrics.suspects_reported.inc();

@@ -289,7 +289,8 @@ impl Inner {
         effects.log_failed = Some(reason);
     }
 
-    /// Takes the log out for good. Who led leads no more: what it proposed is pursued no further.
+    /// Takes the log out for good. Who led leads no more: what it proposed is pursued no further. (Without a log it would
+    /// answer nobody in any case.)
     pub(super) fn close(&mut self) -> Option<Log> {
         self.closed = true;
         let (epoch, known_hw) = (self.record.state.leader_epoch, self.high_watermark());
