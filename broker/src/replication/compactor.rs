@@ -24,6 +24,9 @@ use crate::types::TopicPartition;
 
 /// So much is done before the speed is looked at.
 const BURST_BYTES: u64 = 128 << 10;
+/// How often, and how far apart, a swap is tried while the disk is full or descriptors are out.
+const SHORTAGE_TRIES: u32 = 300;
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells a run on another thread to stop, also while it waits.
 #[derive(Debug, Default)]
@@ -271,7 +274,8 @@ impl Partition {
             }
         };
         let Some(swap) = begun else { return Ok(false) };
-        let settled = swap.settle().and_then(|()| {
+        let settled = through_shortage(|| {
+            swap.settle()?;
             self.lock().log.as_mut().map_or(Ok(()), |log| log.finish_swap(&swap))?;
             swap.close()
         });
@@ -294,9 +298,38 @@ impl Partition {
     }
 }
 
+/// Tries again while only room or descriptors are wanting, for a while: a swap that is decided cannot be taken back. Each
+/// step may be done twice.
+fn through_shortage(mut step: impl FnMut() -> Result<(), StorageError>) -> Result<(), StorageError> {
+    for _ in 0..SHORTAGE_TRIES {
+        match step() {
+            Err(error) if error.is_shortage() => std::thread::sleep(SHORTAGE_PAUSE),
+            other => return other,
+        }
+    }
+    step()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortage_is_waited_out_and_another_failure_is_not() {
+        let mut outcomes = vec![
+            Ok(()),
+            Err(StorageError::DiskFull { path: "x".into() }),
+            Err(StorageError::TooManyOpenFiles),
+        ];
+        assert!(through_shortage(|| outcomes.pop().unwrap()).is_ok());
+        let broken = StorageError::Poisoned { reason: "tests".to_owned() };
+        let mut tries = 0;
+        let outcome = through_shortage(|| {
+            tries += 1;
+            Err(broken.clone())
+        });
+        assert!(outcome.is_err() && tries == 1);
+    }
 
     #[test]
     fn a_run_is_as_fast_as_it_may_be() {

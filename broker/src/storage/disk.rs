@@ -187,7 +187,9 @@ impl Disk {
         let sync = || -> io::Result<()> {
             #[cfg(test)]
             self.faults.before_sync()?;
-            File::open(path)?.sync_all()?;
+            // A lack of descriptors is no failed fsync, and must not pass for one.
+            let open = || File::open(path);
+            open().or_else(|error| self.descriptors.make_room(&error).and_then(|()| open()))?.sync_all()?;
             #[cfg(test)]
             self.faults.after_dir_sync(path);
             Ok(())

@@ -84,6 +84,12 @@ impl StorageError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether it is for want of room or of descriptors, which may come back.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::DiskFull { .. } | Self::TooManyOpenFiles)
+    }
+
     /// Sorts an error of the operating system: a full disk and a lack of descriptors are known by name.
     pub(crate) fn io(what: &str, path: &Path, source: io::Error) -> Self {
         match source.kind() {

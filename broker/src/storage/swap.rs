@@ -63,7 +63,7 @@ impl Swap {
     ///
     /// # Errors
     /// As [`Swap::settle`].
-    pub fn close(self) -> Result<(), StorageError> {
+    pub fn close(&self) -> Result<(), StorageError> {
         self.disk.sync_dir(&self.dir)
     }
 }
