@@ -201,12 +201,13 @@ impl Commands {
     pub async fn next_producer_ids(&self) -> Result<Range<i64>, ClusterError> {
         let key = self.keyspace.path(&Key::ProducerIds);
         let block = self.options.producer_id_block.max(1);
+        let taking = Uuid::new_v4();
         let changed = update(&self.store, &key, |current: Option<ProducerIds>| {
             let first = current.map_or(0, |ids| ids.next);
             let end = first.checked_add(block).filter(|end| first >= 0 && *end <= PRODUCER_IDS_END);
             let end =
                 end.ok_or_else(|| malformed(&key, format!("producer ids from {first} are out of range")))?;
-            Ok(Change::Put(ProducerIds { v: VERSION, next: end }, first..end))
+            Ok(Change::Put(ProducerIds { v: VERSION, next: end, taking }, first..end))
         });
         Ok(changed.await?.result)
     }

@@ -2,6 +2,8 @@
 //!
 //! *Invariant:* a write is sent again only after an unknown outcome, with the same guard and the same value: at most
 //! one of them lands, and whichever it is, it is the one that was meant.
+//! *Invariant:* a value that is found after an unknown outcome counts as written if it is the same; where it matters who
+//! wrote it, the value says so ([`ProducerIds`](super::values::ProducerIds)).
 
 use std::sync::Arc;
 

@@ -355,6 +355,10 @@ pub struct ProducerIds {
     pub v: u32,
     /// The first of them.
     pub next: i64,
+    /// Names the taking of the block before `next`, so that whoever does not know whether its own write landed is not
+    /// deceived by the same write of another.
+    #[serde(default)]
+    pub taking: Uuid,
 }
 
 impl Registration {

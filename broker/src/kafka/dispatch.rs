@@ -48,6 +48,14 @@ impl Handler for Dispatch {
                 let response = self.epoch_ends(request);
                 std::future::ready(answer(Response::OffsetForLeaderEpoch(response))).boxed()
             }
+            Request::InitProducerId(request) => holding(claim, async move {
+                answer(Response::InitProducerId(this.init_producer_id(request).await))
+            }),
+            // Not advertised, so never decoded.
+            Request::Group(request) => {
+                let reason = format!("{:?} is not served", request.key());
+                std::future::ready(Outcome::HangUp(reason)).boxed()
+            }
         }
     }
 }

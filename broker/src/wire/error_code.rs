@@ -29,6 +29,8 @@ pub enum ErrorCode {
     ReplicaNotAvailable = 9,
     /// The batch is larger than the topic allows.
     MessageTooLarge = 10,
+    /// The metadata of the offset is too large.
+    OffsetMetadataTooLarge = 12,
     /// The connection broke before an answer came.
     NetworkException = 13,
     /// The coordinator is loading.
@@ -47,8 +49,24 @@ pub enum ErrorCode {
     NotEnoughReplicasAfterAppend = 20,
     /// Acks must be -1, 0 or 1.
     InvalidRequiredAcks = 21,
+    /// The generation is not the group's.
+    IllegalGeneration = 22,
+    /// The protocols do not match those of the group's members.
+    InconsistentGroupProtocol = 23,
+    /// The name of the group is not valid.
+    InvalidGroupId = 24,
+    /// The group knows no such member.
+    UnknownMemberId = 25,
+    /// The session timeout is out of bounds.
+    InvalidSessionTimeout = 26,
+    /// The group is rebalancing.
+    RebalanceInProgress = 27,
+    /// The offsets are too many to be kept at once.
+    InvalidCommitOffsetSize = 28,
     /// Not authorised for the topic.
     TopicAuthorizationFailed = 29,
+    /// Not authorised for the group.
+    GroupAuthorizationFailed = 30,
     /// Not authorised for the cluster.
     ClusterAuthorizationFailed = 31,
     /// The timestamp is out of range.
@@ -79,10 +97,16 @@ pub enum ErrorCode {
     DuplicateSequence = 46,
     /// A newer life of the producer is known.
     InvalidProducerEpoch = 47,
+    /// Transactions are not served.
+    TransactionalIdAuthorizationFailed = 53,
     /// The disk failed; the log is closed until it is reopened.
     KafkaStorageError = 56,
     /// Nothing is known of the producer.
     UnknownProducerId = 59,
+    /// The group still has members.
+    NonEmptyGroup = 68,
+    /// There is no such group.
+    GroupIdNotFound = 69,
     /// The fetch session is not known.
     FetchSessionIdNotFound = 70,
     /// The fetch session's epoch is not valid.
@@ -97,10 +121,18 @@ pub enum ErrorCode {
     StaleBrokerEpoch = 77,
     /// The end offset is not known yet: the leader is new.
     OffsetNotAvailable = 78,
+    /// The member is to join again under the name that it was given.
+    MemberIdRequired = 79,
     /// The preferred leader is not available.
     PreferredLeaderNotAvailable = 80,
+    /// The group has as many members as it may.
+    GroupMaxSizeReached = 81,
+    /// Another client has joined with this instance id.
+    FencedInstanceId = 82,
     /// No eligible leader is available.
     EligibleLeadersNotAvailable = 83,
+    /// The group's members are subscribed to the topic.
+    GroupSubscribedToTopic = 86,
     /// A record is malformed.
     InvalidRecord = 87,
     /// Offsets are not yet stable.
@@ -115,6 +147,16 @@ pub enum ErrorCode {
     InconsistentTopicId = 103,
     /// The fetch session mixes topic names and ids.
     FetchSessionTopicIdError = 106,
+    /// The member's epoch is not the group's: it is to give up its partitions and join again.
+    FencedMemberEpoch = 110,
+    /// A client with this instance id is still a member.
+    UnreleasedInstanceId = 111,
+    /// The assignor is not one of those served.
+    UnsupportedAssignor = 112,
+    /// The member's epoch is older than the group's.
+    StaleMemberEpoch = 113,
+    /// The regular expression is not valid.
+    InvalidRegularExpression = 128,
 }
 
 /// Every code with its text and whether trying again can help.
@@ -131,6 +173,7 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::BrokerNotAvailable, "the broker is not available", false),
     (ErrorCode::ReplicaNotAvailable, "the replica is not available", true),
     (ErrorCode::MessageTooLarge, "the batch is larger than the topic allows", false),
+    (ErrorCode::OffsetMetadataTooLarge, "the metadata of the offset is too large", false),
     (ErrorCode::NetworkException, "the connection broke before an answer came", true),
     (ErrorCode::CoordinatorLoadInProgress, "the coordinator is loading", true),
     (ErrorCode::CoordinatorNotAvailable, "the coordinator is not available", true),
@@ -140,7 +183,15 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::NotEnoughReplicas, "fewer replicas are in sync than required; nothing was written", true),
     (ErrorCode::NotEnoughReplicasAfterAppend, "written, but to fewer in-sync replicas than required", true),
     (ErrorCode::InvalidRequiredAcks, "acks must be -1, 0 or 1", false),
+    (ErrorCode::IllegalGeneration, "the generation is not the group's", false),
+    (ErrorCode::InconsistentGroupProtocol, "the protocols do not match those of the group's members", false),
+    (ErrorCode::InvalidGroupId, "the name of the group is not valid", false),
+    (ErrorCode::UnknownMemberId, "the group knows no such member", false),
+    (ErrorCode::InvalidSessionTimeout, "the session timeout is out of bounds", false),
+    (ErrorCode::RebalanceInProgress, "the group is rebalancing", false),
+    (ErrorCode::InvalidCommitOffsetSize, "the offsets are too many to be kept at once", false),
     (ErrorCode::TopicAuthorizationFailed, "not authorised for the topic", false),
+    (ErrorCode::GroupAuthorizationFailed, "not authorised for the group", false),
     (ErrorCode::ClusterAuthorizationFailed, "not authorised for the cluster", false),
     (ErrorCode::InvalidTimestamp, "the timestamp is out of range", false),
     (ErrorCode::UnsupportedVersion, "the version of the request is not supported", false),
@@ -160,8 +211,11 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::OutOfOrderSequence, "a sequence number is missing or out of order", false),
     (ErrorCode::DuplicateSequence, "the sequence number is a duplicate", false),
     (ErrorCode::InvalidProducerEpoch, "a newer life of the producer is known", false),
+    (ErrorCode::TransactionalIdAuthorizationFailed, "transactions are not served", false),
     (ErrorCode::KafkaStorageError, "the disk failed; the log is closed until it is reopened", true),
     (ErrorCode::UnknownProducerId, "nothing is known of the producer", false),
+    (ErrorCode::NonEmptyGroup, "the group still has members", false),
+    (ErrorCode::GroupIdNotFound, "there is no such group", false),
     (ErrorCode::FetchSessionIdNotFound, "the fetch session is not known", true),
     (ErrorCode::InvalidFetchSessionEpoch, "the fetch session's epoch is not valid", true),
     (ErrorCode::FencedLeaderEpoch, "the leader epoch is older than the one known here", true),
@@ -173,8 +227,12 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     ),
     (ErrorCode::StaleBrokerEpoch, "a newer life of the broker is known", false),
     (ErrorCode::OffsetNotAvailable, "the end offset is not known yet: the leader is new", true),
+    (ErrorCode::MemberIdRequired, "the member is to join again under the name that it was given", false),
     (ErrorCode::PreferredLeaderNotAvailable, "the preferred leader is not available", true),
+    (ErrorCode::GroupMaxSizeReached, "the group has as many members as it may", false),
+    (ErrorCode::FencedInstanceId, "another client has joined with this instance id", false),
     (ErrorCode::EligibleLeadersNotAvailable, "no eligible leader is available", true),
+    (ErrorCode::GroupSubscribedToTopic, "the group's members are subscribed to the topic", false),
     (ErrorCode::InvalidRecord, "a record is malformed", false),
     (ErrorCode::UnstableOffsetCommit, "offsets are not yet stable", true),
     (ErrorCode::ThrottlingQuotaExceeded, "too much at once; try again later", true),
@@ -182,6 +240,15 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::UnknownTopicId, "no topic has this id here", true),
     (ErrorCode::InconsistentTopicId, "the topic of this name has another id", true),
     (ErrorCode::FetchSessionTopicIdError, "the fetch session mixes topic names and ids", true),
+    (
+        ErrorCode::FencedMemberEpoch,
+        "the member's epoch is not the group's: it is to give up its partitions and join again",
+        false,
+    ),
+    (ErrorCode::UnreleasedInstanceId, "a client with this instance id is still a member", false),
+    (ErrorCode::UnsupportedAssignor, "the assignor is not one of those served", false),
+    (ErrorCode::StaleMemberEpoch, "the member's epoch is older than the group's", false),
+    (ErrorCode::InvalidRegularExpression, "the regular expression is not valid", false),
 ];
 
 impl ErrorCode {

@@ -6,10 +6,10 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 use super::api_versions::request_into_codec;
 use super::header::{begin_request, begin_response, read_request_header, read_response_header};
 use super::{
-    ApiKey, ApiVersionsResponse, ErrorCode, FetchRequest, FetchResponse, ListOffsetsRequest,
-    ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, Request, RequestHeader, Response,
-    WireError, WireLimits,
+    ApiKey, ApiVersionRange, ApiVersionsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest,
+    GroupResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    ProduceRequest, ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits, supported_apis,
 };
 
 /// The version in which brokers send `Produce` to each other.
@@ -24,17 +24,28 @@ pub const METADATA_VERSION: i16 = 12;
 pub(super) const API_VERSIONS_VERSION: i16 = 4;
 /// The version in which brokers send `OffsetForLeaderEpoch` to each other.
 pub const OFFSET_FOR_LEADER_EPOCH_VERSION: i16 = 4;
+/// The version in which brokers send `InitProducerId` to each other.
+pub(super) const INIT_PRODUCER_ID_VERSION: i16 = 4;
 
 /// Reads a request; `frame` is what follows the 4-byte length.
 ///
 /// # Errors
 /// [`WireError`]; after any of them but an unsupported version of `ApiVersions` the connection is of no more use.
 pub fn decode_request(frame: Bytes, limits: &WireLimits) -> Result<(RequestHeader, Request), WireError> {
+    decode_request_of(supported_apis(), frame, limits)
+}
+
+/// As [`decode_request`], if the request is one of `served`.
+pub(super) fn decode_request_of(
+    served: &[ApiVersionRange],
+    frame: Bytes,
+    limits: &WireLimits,
+) -> Result<(RequestHeader, Request), WireError> {
     if frame.len() > limits.frame_bytes_max {
         return Err(WireError::TooLarge { bytes: frame.len(), limit: limits.frame_bytes_max });
     }
     let mut decoder = Decoder::new(frame, limits.for_codec())?;
-    let (header, key) = read_request_header(&mut decoder)?;
+    let (header, key) = read_request_header(&mut decoder, served)?;
     let version = header.api_version;
     let decoder = &mut decoder;
     let request = match key {
@@ -47,6 +58,13 @@ pub fn decode_request(frame: Bytes, limits: &WireLimits) -> Result<(RequestHeade
         ApiKey::OffsetForLeaderEpoch => {
             Request::OffsetForLeaderEpoch(OffsetForLeaderEpochRequest::from_codec(read(decoder, version)?))
         }
+        ApiKey::InitProducerId => {
+            Request::InitProducerId(InitProducerIdRequest::from_codec(&read(decoder, version)?))
+        }
+        key => match GroupRequest::read(decoder, key, version)? {
+            Some(request) => Request::Group(request),
+            None => return Err(WireError::malformed(format!("{key:?} is not about groups"))),
+        },
     };
     nothing_left(decoder)?;
     Ok((header, request))
@@ -78,6 +96,8 @@ pub fn encode_response(header: &RequestHeader, response: Response) -> Result<Vec
         Response::Metadata(response) => writer.message(&response.into_codec(version), version)?,
         Response::ListOffsets(response) => writer.message(&response.into_codec(version), version)?,
         Response::OffsetForLeaderEpoch(response) => writer.message(&response.into_codec(), version)?,
+        Response::InitProducerId(response) => writer.message(&response.into_codec(), version)?,
+        Response::Group(response) => response.write(&mut writer, version)?,
     }
     writer.finish()
 }
@@ -100,6 +120,8 @@ pub fn encode_request(
         Request::Metadata(request) => writer.message(&request.into_codec(), version)?,
         Request::ListOffsets(request) => writer.message(&request.into_codec(), version)?,
         Request::OffsetForLeaderEpoch(request) => writer.message(&request.into_codec(), version)?,
+        Request::InitProducerId(request) => writer.message(&request.into_codec(), version)?,
+        Request::Group(request) => request.write(&mut writer)?,
     }
     writer.finish()
 }
@@ -130,6 +152,13 @@ pub fn decode_response(api_key: i16, api_version: i16, frame: Bytes) -> Result<(
         ApiKey::OffsetForLeaderEpoch => {
             Response::OffsetForLeaderEpoch(OffsetForLeaderEpochResponse::from_codec(read(decoder, version)?))
         }
+        ApiKey::InitProducerId => {
+            Response::InitProducerId(InitProducerIdResponse::from_codec(&read(decoder, version)?))
+        }
+        key => match GroupResponse::read(decoder, key, version)? {
+            Some(response) => Response::Group(response),
+            None => return Err(WireError::malformed(format!("{key:?} is not about groups"))),
+        },
     };
     nothing_left(decoder)?;
     Ok((correlation_id, response))

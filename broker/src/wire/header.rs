@@ -7,8 +7,9 @@
 
 use kafka_wire_core::{DecodeError, DecodeLimits, Decoder};
 
+use super::api_versions::known_apis;
 use super::writer::FrameWriter;
-use super::{ApiVersionRange, WireError, supported_apis};
+use super::{ApiVersionRange, WireError};
 
 /// Strings in messages: names, hosts, versions.
 const STRING_BYTES_MAX: usize = 1 << 15;
@@ -62,7 +63,7 @@ pub struct RequestHeader {
     pub client_id: Option<String>,
 }
 
-/// The requests that we serve.
+/// The requests that we know. What is served of them: [`supported_apis`](super::supported_apis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub enum ApiKey {
@@ -76,15 +77,43 @@ pub enum ApiKey {
     Metadata = 3,
     /// What is served in which versions.
     ApiVersions = 18,
+    /// Offsets to keep.
+    OffsetCommit = 8,
+    /// Kept offsets to read.
+    OffsetFetch = 9,
+    /// Which broker looks after a group.
+    FindCoordinator = 10,
+    /// A classic member joins.
+    JoinGroup = 11,
+    /// A classic member is alive.
+    Heartbeat = 12,
+    /// Members go.
+    LeaveGroup = 13,
+    /// A classic member asks for its assignment.
+    SyncGroup = 14,
+    /// What classic groups are now.
+    DescribeGroups = 15,
+    /// The groups of a broker.
+    ListGroups = 16,
+    /// An id for a producer.
+    InitProducerId = 22,
     /// Where an epoch ends.
     OffsetForLeaderEpoch = 23,
+    /// Groups to forget.
+    DeleteGroups = 42,
+    /// Kept offsets to forget.
+    OffsetDelete = 47,
+    /// The one call of members whose assignment the coordinator makes.
+    ConsumerGroupHeartbeat = 68,
+    /// What such groups are now.
+    ConsumerGroupDescribe = 69,
 }
 
 impl ApiKey {
-    /// The key with this number, if we serve it.
+    /// The key with this number, if we know it.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        supported_apis().iter().map(|range| range.key).find(|key| key.code() == code)
+        known_apis().map(|range| range.key).find(|key| key.code() == code)
     }
 
     /// Its number.
@@ -95,7 +124,7 @@ impl ApiKey {
 
     /// The versions that we speak.
     pub(super) fn range(self) -> ApiVersionRange {
-        *supported_apis().iter().find(|range| range.key == self).expect("the table has every key")
+        *known_apis().find(|range| range.key == self).expect("the tables have every key")
     }
 
     /// Whether messages of this version are flexible (KIP-482).
@@ -104,8 +133,14 @@ impl ApiKey {
             Self::Produce | Self::Metadata => 9,
             Self::Fetch => 12,
             Self::ListOffsets => 6,
-            Self::ApiVersions => 3,
-            Self::OffsetForLeaderEpoch => 4,
+            Self::ApiVersions | Self::FindCoordinator | Self::ListGroups => 3,
+            Self::OffsetForLeaderEpoch | Self::SyncGroup | Self::Heartbeat | Self::LeaveGroup => 4,
+            Self::InitProducerId | Self::DeleteGroups => 2,
+            Self::DescribeGroups => 5,
+            Self::JoinGroup | Self::OffsetFetch => 6,
+            Self::OffsetCommit => 8,
+            Self::ConsumerGroupHeartbeat | Self::ConsumerGroupDescribe => 0,
+            Self::OffsetDelete => i16::MAX,
         };
         version >= first
     }
@@ -116,8 +151,11 @@ impl ApiKey {
     }
 }
 
-/// Reads the head of a request that we serve in a version that we know.
-pub(super) fn read_request_header(decoder: &mut Decoder) -> Result<(RequestHeader, ApiKey), WireError> {
+/// Reads the head of a request that is one of `served`.
+pub(super) fn read_request_header(
+    decoder: &mut Decoder,
+    served: &[ApiVersionRange],
+) -> Result<(RequestHeader, ApiKey), WireError> {
     let frame_bytes = decoder.remaining();
     let mut header = RequestHeader {
         api_key: decoder.read_i16()?,
@@ -127,10 +165,10 @@ pub(super) fn read_request_header(decoder: &mut Decoder) -> Result<(RequestHeade
     };
     let client_id = decoder.read_nullable_string();
     header.client_id = client_id.as_ref().ok().cloned().flatten().map(|id| id.into_string());
-    let Some(key) = ApiKey::from_code(header.api_key) else {
+    let Some(range) = served.iter().find(|range| range.key.code() == header.api_key) else {
         return Err(WireError::UnknownApi { header });
     };
-    let range = key.range();
+    let key = range.key;
     if !(range.min..=range.max).contains(&header.api_version) {
         return Err(WireError::UnsupportedVersion { header });
     }

@@ -76,6 +76,7 @@ fn requests() -> Vec<Request> {
             replica: Some(BrokerId(1)),
             topics: vec![EpochTopic { name: "t".into(), partitions: vec![ended] }],
         }),
+        Request::InitProducerId(InitProducerIdRequest { transactional: false, current: (7, 1) }),
     ]
 }
 
@@ -231,14 +232,15 @@ fn record_bytes_are_not_copied() {
 proptest! {
     #[test]
     fn random_bodies_never_panic(
-        which in 0..6_usize,
+        which: prop::sample::Index,
         version in -1..18_i16,
         body in vec(prop_oneof![Just(0_u8), Just(1), Just(2), any::<u8>()], 0..200),
     ) {
-        let key = supported_apis()[which].key;
+        let known: Vec<_> = super::api_versions::known_apis().copied().collect();
+        let key = which.get(&known).key;
         let mut frame = head(key, version);
         frame.put_slice(&body);
-        let _ = decode(&frame);
+        let _ = super::frame::decode_request_of(&known, frame.freeze(), &limits());
         let _ = decode_response(key.code(), version, Bytes::from(body));
     }
 
@@ -249,11 +251,13 @@ proptest! {
 
     #[test]
     fn a_damaged_request_never_panics(at: prop::sample::Index, byte: u8) {
-        for request in requests() {
+        let known: Vec<_> = super::api_versions::known_apis().copied().collect();
+        let groups = super::groups::samples::requests().into_iter().map(Request::Group);
+        for request in requests().into_iter().chain(groups) {
             let mut frame = BytesMut::from(&frame_of(request)[..]);
             let at = at.index(frame.len());
             frame[at] = byte;
-            let _ = decode(&frame);
+            let _ = super::frame::decode_request_of(&known, frame.freeze(), &limits());
         }
     }
 }

@@ -3,8 +3,9 @@
 //! The codec crate (`kafka-wire`) is wrapped here and seen nowhere else. One frame is a 4-byte length, a header, a body;
 //! which fields they have depends on the request's key and version, and that is dealt with here and forgotten.
 //!
-//! Between brokers the same protocol is spoken, with two facts more, in the tagged field [`PRIVATE_TAG`] that Kafka's own
-//! clients skip: the offset at which a forwarded produce is expected to land, and what exactly became of it.
+//! Between brokers the same protocol is spoken, with three facts more, in the tagged field [`PRIVATE_TAG`] that Kafka's own
+//! clients skip: the offset at which a forwarded produce is expected to land, what exactly became of it, and what a door
+//! knows of a group's member.
 //!
 //! It does not read sockets, and does not look inside record batches.
 //!
@@ -17,7 +18,9 @@ mod error;
 mod error_code;
 mod fetch;
 mod frame;
+mod groups;
 mod header;
+mod init_producer_id;
 mod link;
 mod list_offsets;
 mod metadata;
@@ -45,7 +48,21 @@ pub use frame::{
     FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
     decode_request, decode_response, encode_request, encode_response,
 };
+pub use groups::{
+    CommitPartition, CommitTopic, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, ConsumerMember, CoordinatorKind,
+    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribedConsumerGroup, DescribedGroup, DescribedMember, FetchedGroup, FetchedOffset, FetchedOffsetTopic,
+    FindCoordinatorRequest, FindCoordinatorResponse, FoundCoordinator, GroupRequest, GroupResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, JoinProtocol, JoinedMember,
+    LeaveGroupRequest, LeaveGroupResponse, LeavingMember, LeftMember, ListGroupsRequest, ListGroupsResponse,
+    ListedGroup, MemberNote, NamedTopicPartitions, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteTopic, OffsetFetchGroup, OffsetFetchRequest,
+    OffsetFetchResponse, OffsetFetchTopic, OffsetResult, OffsetTopicResult, SyncAssignment, SyncGroupRequest,
+    SyncGroupResponse, TopicPartitions,
+};
 pub use header::{ApiKey, RequestHeader, WireLimits};
+pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use link::{broker_of_link, link_client_id};
 pub use list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition,

@@ -1,4 +1,5 @@
-//! What brokers tell each other beyond Kafka's protocol, in one tagged field of a produce's partition.
+//! What brokers tell each other beyond Kafka's protocol, in one tagged field of a produce's partition. (Of a member's
+//! heartbeat too, with a layout of its own: [`MemberNote`](super::MemberNote).)
 //!
 //! A layout only grows at its end, so its length is its version: who knows less reads the beginning, and what is
 //! shorter than all that we know is not ours.
@@ -65,6 +66,7 @@ pub(super) fn write_detail(detail: &ProduceDetail) -> [u8; DETAIL_LEN] {
     bytes
 }
 
-fn find(fields: &TaggedFields) -> Option<&[u8]> {
+/// The field, if it is among these.
+pub(super) fn find(fields: &TaggedFields) -> Option<&[u8]> {
     fields.iter().find(|field| field.tag() == PRIVATE_TAG).map(|field| &field.data()[..])
 }

@@ -1,11 +1,12 @@
 //! The one enum of all requests.
 
 use super::frame::{
-    API_VERSIONS_VERSION, FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION,
+    API_VERSIONS_VERSION, FETCH_VERSION, INIT_PRODUCER_ID_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION,
     OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
 };
 use super::{
-    ApiKey, FetchRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiKey, FetchRequest, GroupRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 /// A request's body.
@@ -23,6 +24,10 @@ pub enum Request {
     ListOffsets(ListOffsetsRequest),
     /// Where an epoch ends.
     OffsetForLeaderEpoch(OffsetForLeaderEpochRequest),
+    /// An id for a producer.
+    InitProducerId(InitProducerIdRequest),
+    /// Whatever is about consumer groups.
+    Group(GroupRequest),
 }
 
 impl Request {
@@ -36,6 +41,8 @@ impl Request {
             Self::Fetch(_) => ApiKey::Fetch,
             Self::ListOffsets(_) => ApiKey::ListOffsets,
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
+            Self::InitProducerId(_) => ApiKey::InitProducerId,
+            Self::Group(request) => request.key(),
         }
     }
 
@@ -49,6 +56,8 @@ impl Request {
             Self::Fetch(_) => FETCH_VERSION,
             Self::ListOffsets(_) => LIST_OFFSETS_VERSION,
             Self::OffsetForLeaderEpoch(_) => OFFSET_FOR_LEADER_EPOCH_VERSION,
+            Self::InitProducerId(_) => INIT_PRODUCER_ID_VERSION,
+            Self::Group(request) => request.version_sent(),
         }
     }
 }

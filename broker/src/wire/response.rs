@@ -1,8 +1,8 @@
 //! The one enum of all responses.
 
 use super::{
-    ApiKey, ApiVersionsResponse, FetchResponse, ListOffsetsResponse, MetadataResponse,
-    OffsetForLeaderEpochResponse, ProduceResponse,
+    ApiKey, ApiVersionsResponse, FetchResponse, GroupResponse, InitProducerIdResponse, ListOffsetsResponse,
+    MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// A response's body.
@@ -20,6 +20,10 @@ pub enum Response {
     ListOffsets(ListOffsetsResponse),
     /// Ends of epochs.
     OffsetForLeaderEpoch(OffsetForLeaderEpochResponse),
+    /// An id for a producer.
+    InitProducerId(InitProducerIdResponse),
+    /// Whatever is about consumer groups.
+    Group(GroupResponse),
 }
 
 impl Response {
@@ -33,6 +37,8 @@ impl Response {
             Self::Fetch(_) => ApiKey::Fetch,
             Self::ListOffsets(_) => ApiKey::ListOffsets,
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
+            Self::InitProducerId(_) => ApiKey::InitProducerId,
+            Self::Group(response) => response.key(),
         }
     }
 }

@@ -206,6 +206,7 @@ fn flexible_versions_are_those_of_the_codec() {
     check::<kafka_wire::MetadataRequest>(ApiKey::Metadata);
     check::<kafka_wire::ApiVersionsRequest>(ApiKey::ApiVersions);
     check::<kafka_wire::OffsetForLeaderEpochRequest>(ApiKey::OffsetForLeaderEpoch);
+    check::<kafka_wire::InitProducerIdRequest>(ApiKey::InitProducerId);
 }
 
 #[test]
@@ -417,6 +418,25 @@ fn offset_for_leader_epoch_of_every_version_is_read_and_written() {
 }
 
 #[test]
+fn init_producer_id_of_every_version_is_read_and_written() {
+    for version in versions(ApiKey::InitProducerId) {
+        let current = if version >= 3 { (7, 2) } else { (-1, -1) };
+        for transactional in [false, true] {
+            let expected = InitProducerIdRequest { transactional, current };
+            let frame = framed(&expected.clone().into_codec(), version);
+            let request = decode_request(frame, &limits()).unwrap().1;
+            assert_eq!(request, Request::InitProducerId(expected), "{version}");
+        }
+        let given = InitProducerIdResponse { error: ErrorCode::None, producer_id: 1_000, producer_epoch: 3 };
+        for response in [given, InitProducerIdResponse::refused(ErrorCode::CoordinatorLoadInProgress)] {
+            let response = Response::InitProducerId(response);
+            let chunks = encode_response(&header(ApiKey::InitProducerId, version), response.clone()).unwrap();
+            assert_eq!(decode_response(22, version, joined(&chunks)), Ok((77, response)), "{version}");
+        }
+    }
+}
+
+#[test]
 fn api_versions_tells_the_table_in_every_version() {
     for version in versions(ApiKey::ApiVersions) {
         let frame = framed(&api_versions::request_into_codec(), version);
@@ -426,7 +446,10 @@ fn api_versions_tells_the_table_in_every_version() {
         let read: kafka_wire::ApiVersionsResponse = read_by_codec(&chunks, version);
         let table: Vec<_> =
             read.api_keys.iter().map(|key| (key.api_key, key.min_version, key.max_version)).collect();
-        assert_eq!(table, [(0, 0, 11), (1, 4, 16), (2, 1, 7), (3, 0, 12), (18, 0, 4), (23, 2, 4)]);
+        assert_eq!(
+            table,
+            [(0, 0, 11), (1, 4, 16), (2, 1, 7), (3, 0, 12), (18, 0, 4), (22, 0, 4), (23, 2, 4)]
+        );
         assert_eq!(decode_response(18, version, joined(&chunks)).unwrap().1.key(), ApiKey::ApiVersions);
     }
 }
@@ -451,6 +474,7 @@ fn what_we_send_is_what_we_read() {
         Request::Metadata(MetadataRequest { topics: None, allow_auto_create: false }),
         Request::ListOffsets(ListOffsetsRequest { replica: None, topics: vec![] }),
         Request::OffsetForLeaderEpoch(OffsetForLeaderEpochRequest { replica: None, topics: vec![] }),
+        Request::InitProducerId(InitProducerIdRequest { transactional: false, current: (-1, -1) }),
     ];
     for request in sent {
         let chunks = encode_request(77, "me", request.clone()).unwrap();

@@ -1,8 +1,15 @@
 //! Commands: topics, settings, a leader's own writes, and the questions before a deletion.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
 
-use coordinator_adapter::{Op, Store, Txn};
+use async_trait::async_trait;
+use coordinator_adapter::{
+    KeyValue, Lease, LeaseId, Listing, Op, Revision, Store, StoreError, Txn, TxnOutcome, Watch,
+};
+use parking_lot::Mutex;
 
 use super::bench::{Bench, Broker, spec};
 use super::world::{b, name, tp};
@@ -284,4 +291,66 @@ async fn producer_ids_are_never_handed_out_twice() {
         }
     }
     assert_eq!(seen.len(), 15);
+}
+
+/// A store whose next write is lost, while another broker takes producer ids.
+#[derive(Debug)]
+struct Overtaken {
+    inner: Arc<dyn Store>,
+    by: Mutex<Option<Commands>>,
+    block: Mutex<Option<Range<i64>>>,
+}
+
+#[async_trait]
+impl Store for Overtaken {
+    async fn get(&self, key: &str) -> Result<(Revision, Option<KeyValue>), StoreError> {
+        self.inner.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.inner.list(prefix).await
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<TxnOutcome, StoreError> {
+        let other = self.by.lock().take();
+        let Some(other) = other else { return self.inner.txn(txn).await };
+        let block = other.next_producer_ids().await.unwrap();
+        *self.block.lock() = Some(block);
+        Err(StoreError::Unknown { reason: "lost".to_owned() })
+    }
+
+    async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, StoreError> {
+        self.inner.watch(prefix, from).await
+    }
+
+    async fn grant(&self, ttl: Duration) -> Result<Lease, StoreError> {
+        self.inner.grant(ttl).await
+    }
+
+    async fn keep_alive(&self, lease: LeaseId) -> Result<Duration, StoreError> {
+        self.inner.keep_alive(lease).await
+    }
+
+    async fn revoke(&self, lease: LeaseId) -> Result<(), StoreError> {
+        self.inner.revoke(lease).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_of_another_is_not_taken_for_ones_own_lost_write() {
+    let bench = Bench::new();
+    let broker = bench.start(1).await;
+    let commands = |store: Arc<dyn Store>| {
+        let images = broker.watcher.images();
+        let options = CommandOptions::default();
+        Commands::new(store, bench.keyspace.clone(), bench.clock.clone(), images, options)
+    };
+    let other = commands(Arc::clone(&bench.memory) as _);
+    let store = Arc::new(Overtaken {
+        inner: Arc::clone(&bench.memory) as _,
+        by: Mutex::new(Some(other)),
+        block: Mutex::default(),
+    });
+    let mine = commands(Arc::clone(&store) as _).next_producer_ids().await.unwrap();
+    assert_eq!((store.block.lock().clone(), mine), (Some(0..1_000), 1_000..2_000));
 }

@@ -1,0 +1,185 @@
+//! The messages of consumer groups: of the classic protocol, of KIP-848, of offsets, and of those who look after groups.
+//!
+//! One enum holds all requests and one all responses, so that whoever passes them on to a group's coordinator passes on
+//! one thing. What differs between versions is settled here. Two facts about a joining member are the version's only
+//! ([`JoinGroupRequest`]), so such a request is never sent on in another version: its client is sent to the coordinator.
+//!
+//! Between brokers a member's heartbeat says more, in the tagged field [`PRIVATE_TAG`](super::PRIVATE_TAG):
+//! [`MemberNote`].
+
+mod consumer_describe;
+mod consumer_heartbeat;
+mod delete_groups;
+mod describe_groups;
+mod find_coordinator;
+mod heartbeat;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod member_note;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
+mod sync_group;
+
+#[cfg(test)]
+pub(super) mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use consumer_describe::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerMember, DescribedConsumerGroup,
+    NamedTopicPartitions,
+};
+pub use consumer_heartbeat::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
+};
+pub use delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup};
+pub use describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedMember};
+pub use find_coordinator::{
+    CoordinatorKind, FindCoordinatorRequest, FindCoordinatorResponse, FoundCoordinator,
+};
+pub use heartbeat::{HeartbeatRequest, HeartbeatResponse};
+pub use join_group::{JoinGroupRequest, JoinGroupResponse, JoinProtocol, JoinedMember};
+pub use leave_group::{LeaveGroupRequest, LeaveGroupResponse, LeavingMember, LeftMember};
+pub use list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
+pub use member_note::MemberNote;
+pub use offset_commit::{
+    CommitPartition, CommitTopic, OffsetCommitRequest, OffsetCommitResponse, OffsetResult, OffsetTopicResult,
+};
+pub use offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteTopic};
+pub use offset_fetch::{
+    FetchedGroup, FetchedOffset, FetchedOffsetTopic, OffsetFetchGroup, OffsetFetchRequest,
+    OffsetFetchResponse, OffsetFetchTopic,
+};
+pub use sync_group::{SyncAssignment, SyncGroupRequest, SyncGroupResponse};
+
+use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode, StrBytes};
+
+use super::writer::FrameWriter;
+use super::{ApiKey, WireError};
+
+macro_rules! group_messages {
+    ($($(#[doc = $meaning:literal])+ $name:ident($request:ident, $response:ident), sent as $version:literal;)*) => {
+        /// A request about groups.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum GroupRequest {
+            $($(#[doc = $meaning])+ $name($request),)*
+        }
+
+        /// The response to the [`GroupRequest`] of the same name.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum GroupResponse {
+            $($(#[doc = $meaning])+ $name($response),)*
+        }
+
+        impl GroupRequest {
+            /// Its key.
+            #[must_use]
+            pub fn key(&self) -> ApiKey {
+                match self { $(Self::$name(_) => ApiKey::$name,)* }
+            }
+
+            /// The version in which brokers send it to each other.
+            pub(super) fn version_sent(&self) -> i16 {
+                match self { $(Self::$name(_) => $version,)* }
+            }
+
+            /// Reads the body of a request; `None` if the key is not one of these.
+            pub(super) fn read(
+                decoder: &mut Decoder,
+                key: ApiKey,
+                version: i16,
+            ) -> Result<Option<Self>, WireError> {
+                Ok(Some(match key {
+                    $(ApiKey::$name => {
+                        let message = kafka_wire::$request::decode(decoder, ApiVersion::new(version))?;
+                        Self::$name($request::from_codec(message, version)?)
+                    })*
+                    _ => return Ok(None),
+                }))
+            }
+
+            /// Writes the body of a request in the version in which it is sent.
+            pub(super) fn write(self, writer: &mut FrameWriter) -> Result<(), WireError> {
+                let version = self.version_sent();
+                match self { $(Self::$name(request) => writer.message(&request.into_codec()?, version),)* }
+            }
+        }
+
+        impl GroupResponse {
+            /// The key of the request that it answers.
+            #[must_use]
+            pub fn key(&self) -> ApiKey {
+                match self { $(Self::$name(_) => ApiKey::$name,)* }
+            }
+
+            /// Reads the body of a response; `None` if the key is not one of these.
+            pub(super) fn read(
+                decoder: &mut Decoder,
+                key: ApiKey,
+                version: i16,
+            ) -> Result<Option<Self>, WireError> {
+                Ok(Some(match key {
+                    $(ApiKey::$name => {
+                        let message = kafka_wire::$response::decode(decoder, ApiVersion::new(version))?;
+                        Self::$name($response::from_codec(message))
+                    })*
+                    _ => return Ok(None),
+                }))
+            }
+
+            /// Writes the body of a response in any version that we speak.
+            pub(super) fn write(self, writer: &mut FrameWriter, version: i16) -> Result<(), WireError> {
+                match self {
+                    $(Self::$name(response) => writer.message(&response.into_codec(version), version),)*
+                }
+            }
+        }
+    };
+}
+
+group_messages! {
+    /// Which broker looks after a group.
+    FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse), sent as 4;
+    /// A classic member joins.
+    JoinGroup(JoinGroupRequest, JoinGroupResponse), sent as 9;
+    /// A classic member asks for its assignment; the leader brings all of them.
+    SyncGroup(SyncGroupRequest, SyncGroupResponse), sent as 5;
+    /// A classic member is alive.
+    Heartbeat(HeartbeatRequest, HeartbeatResponse), sent as 4;
+    /// Members go.
+    LeaveGroup(LeaveGroupRequest, LeaveGroupResponse), sent as 5;
+    /// Offsets to keep.
+    OffsetCommit(OffsetCommitRequest, OffsetCommitResponse), sent as 9;
+    /// Kept offsets to read.
+    OffsetFetch(OffsetFetchRequest, OffsetFetchResponse), sent as 9;
+    /// Kept offsets to forget.
+    OffsetDelete(OffsetDeleteRequest, OffsetDeleteResponse), sent as 0;
+    /// The groups of a broker.
+    ListGroups(ListGroupsRequest, ListGroupsResponse), sent as 5;
+    /// What classic groups are now.
+    DescribeGroups(DescribeGroupsRequest, DescribeGroupsResponse), sent as 6;
+    /// Groups to forget.
+    DeleteGroups(DeleteGroupsRequest, DeleteGroupsResponse), sent as 2;
+    /// The one call of members whose assignment the coordinator makes (KIP-848).
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse), sent as 1;
+    /// What such groups are now.
+    ConsumerGroupDescribe(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse), sent as 1;
+}
+
+fn text(text: StrBytes) -> String {
+    text.into_string()
+}
+
+fn maybe_text(text: Option<StrBytes>) -> Option<String> {
+    text.map(|text| text.into_string())
+}
+
+fn texts(texts: Vec<StrBytes>) -> Vec<String> {
+    texts.into_iter().map(|text| text.into_string()).collect()
+}
+
+fn into_texts(texts: Vec<String>) -> Vec<StrBytes> {
+    texts.into_iter().map(Into::into).collect()
+}
