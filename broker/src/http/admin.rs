@@ -7,9 +7,11 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::body::{Whole, pour};
 use super::door::Door;
+use super::envelope::expect_object;
 use super::errors::Problem;
 use super::media::{BodyKind, admits_json};
 use super::names::{JSON, SERVED_BY};
@@ -50,7 +52,7 @@ pub(super) fn refuse_unless_json(request: &Request) -> Result<(), Problem> {
 }
 
 /// The JSON body of a command. Without a Content-Type it is taken for JSON, and so is what curl calls a form.
-pub(super) async fn take_json(door: &Door, request: Request) -> Result<Bytes, Problem> {
+async fn take_json(door: &Door, request: Request) -> Result<Bytes, Problem> {
     refuse_unless_json(&request)?;
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -64,4 +66,18 @@ pub(super) async fn take_json(door: &Door, request: Request) -> Result<Bytes, Pr
     let admitted = pour(door, &parts.headers, body, &mut whole).await?;
     drop(admitted);
     Ok(whole.into_bytes())
+}
+
+/// The body of a command; nothing stands for a wish without particulars.
+pub(super) async fn body_of<T: DeserializeOwned + Default>(
+    door: &Door,
+    request: Request,
+) -> Result<T, Problem> {
+    let body: Bytes = take_json(door, request).await?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(T::default());
+    }
+    expect_object(&body).map_err(Problem::bad_request)?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
 }

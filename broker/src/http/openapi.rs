@@ -79,7 +79,7 @@ pub(super) struct ProduceParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(super) struct ExactlyOnceParams {
-    /// A number, or a name of 1 to 255 visible ASCII characters. The three belong together.
+    /// A name of 1 to 255 visible ASCII characters, or a number from POST /v1/producers. The three belong together.
     #[param(rename = "Producer-Id")]
     producer_id: Option<String>,
     /// Rises when the producer starts anew; fences the one before.

@@ -21,7 +21,7 @@ use super::openapi::Head;
 use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
-use super::{cluster, operations, produce, read, topics};
+use super::{cluster, operations, produce, producers, read, topics};
 use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
@@ -107,6 +107,7 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(topics::list))
         .routes(routes!(topics::get, topics::put, topics::patch, topics::delete))
         .routes(routes!(topics::partitions))
+        .routes(routes!(producers::create))
         .routes(routes!(cluster::cluster))
         .routes(routes!(cluster::brokers))
         .routes(routes!(operations::health))

@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::admin::{json_answer, refuse_unless_json, take_json};
+use super::admin::{body_of, json_answer, refuse_unless_json};
 use super::door::{Door, TopicPath};
-use super::envelope::expect_object;
 use super::errors::Problem;
 use crate::cluster::{CreatedTopic, TopicPatch, TopicSpec};
 use crate::service::{PartitionView, TopicView};
@@ -258,15 +255,4 @@ pub(super) async fn partitions(
     let partitions = partitions.into_iter().map(PartitionAnswer::from).collect();
     let answer = PartitionsAnswer { topic: topic.as_str().to_owned(), partitions };
     Ok(json_answer(&door, StatusCode::OK, &answer))
-}
-
-/// The body of a command; nothing stands for a wish without particulars.
-async fn body_of<T: DeserializeOwned + Default>(door: &Door, request: Request) -> Result<T, Problem> {
-    let body: Bytes = take_json(door, request).await?;
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(T::default());
-    }
-    expect_object(&body).map_err(Problem::bad_request)?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
 }

@@ -20,6 +20,7 @@ mod dispatch;
 mod errors;
 mod metadata;
 mod produce;
+mod producer_ids;
 mod fetch;
 mod offsets;
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::admission::{ByteBudget, ReaderSeats};
 use super::forward::Forward;
 use super::options::ServiceOptions;
+use super::producer_ids::ProducerIdBlock;
 use super::readiness::Vitals;
 use crate::clock::Clock;
 use crate::cluster::{Commands, Image};
@@ -43,6 +44,7 @@ pub struct Service {
     pub(super) bodies: Arc<ByteBudget>,
     pub(super) reads: Arc<ByteBudget>,
     pub(super) seats: Arc<ReaderSeats>,
+    pub(super) producer_ids: ProducerIdBlock,
 }
 
 impl fmt::Debug for Service {
@@ -60,6 +62,7 @@ impl Service {
             bodies: ByteBudget::new(options.body_bytes_in_flight_max, metrics.body_bytes_admitted.clone()),
             reads: ByteBudget::new(options.read_bytes_in_flight_max, Default::default()),
             seats: ReaderSeats::new(options.waiting_reads_max, metrics.waiting_reads.clone()),
+            producer_ids: ProducerIdBlock::default(),
             parts,
         })
     }

@@ -22,6 +22,7 @@ mod remote_fetch;
 mod fetch_many;
 mod offsets;
 mod topics;
+mod producer_ids;
 mod describe;
 mod remote_describe;
 mod readiness;

@@ -31,6 +31,8 @@ pub struct ServiceOptions {
     pub retry_pause_ms: u64,
     /// How long a change of a topic waits to show in this broker's metadata before it is answered.
     pub settle_ms_max: u64,
+    /// How long a producer may wait for an id.
+    pub producer_id_ms_max: u64,
     /// How long leaders are waited for when partitions are described.
     pub describe_ms_max: u64,
     /// How long a request that was sent to a broker which then lost the leadership is still waited for.
@@ -54,6 +56,7 @@ impl Default for ServiceOptions {
             waiting_reads_max: 4_096,
             retry_pause_ms: 50,
             settle_ms_max: 3_000,
+            producer_id_ms_max: 5_000,
             describe_ms_max: 1_000,
             deposed_leader_grace_ms: 500,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use coordinator_adapter::{LeaseId, MemoryOptions, MemoryStore, Op, Store, Txn};
+use coordinator_adapter::{FaultyStore, LeaseId, MemoryOptions, MemoryStore, Op, Store, Txn};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tempfile::TempDir;
@@ -41,6 +41,8 @@ pub(crate) struct Bench {
     pub(crate) other: Arc<Other>,
     replicas: Arc<Replicas>,
     store: Arc<MemoryStore>,
+    /// The way to the store that the service's commands take.
+    pub(crate) door: Arc<FaultyStore>,
     keyspace: Keyspace,
     images: watch::Sender<Arc<Image>>,
     _dir: TempDir,
@@ -134,8 +136,9 @@ impl Bench {
             refresh: mpsc::channel(1).0,
         });
         replicas.start(life(ME));
+        let door = Arc::new(FaultyStore::new(Arc::clone(&store) as _));
         let commands = Commands::new(
-            Arc::clone(&store) as _,
+            Arc::clone(&door) as _,
             keyspace.clone(),
             clock.clone(),
             image.clone(),
@@ -154,7 +157,7 @@ impl Bench {
             metrics,
             options,
         });
-        let bench = Self { service, other, replicas, store, keyspace, images, _dir: dir };
+        let bench = Self { service, other, replicas, store, door, keyspace, images, _dir: dir };
         // In this order the mod revisions are those that `life` says.
         bench.register(ME).await;
         bench.register(OTHER).await;

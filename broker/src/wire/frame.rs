@@ -62,7 +62,7 @@ pub(super) fn decode_request_of(
             Request::InitProducerId(InitProducerIdRequest::from_codec(&read(decoder, version)?))
         }
         key => match GroupRequest::read(decoder, key, version)? {
-            Some(request) => Request::Group(request),
+            Some(request) => Request::Group(Box::new(request)),
             None => return Err(WireError::malformed(format!("{key:?} is not about groups"))),
         },
     };

@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn a_damaged_request_never_panics(at: prop::sample::Index, byte: u8) {
         let known: Vec<_> = super::api_versions::known_apis().copied().collect();
-        let groups = super::groups::samples::requests().into_iter().map(Request::Group);
+        let groups = super::groups::samples::requests().into_iter().map(|request| Request::Group(Box::new(request)));
         for request in requests().into_iter().chain(groups) {
             let mut frame = BytesMut::from(&frame_of(request)[..]);
             let at = at.index(frame.len());

@@ -27,7 +27,7 @@ pub enum Request {
     /// An id for a producer.
     InitProducerId(InitProducerIdRequest),
     /// Whatever is about consumer groups.
-    Group(GroupRequest),
+    Group(Box<GroupRequest>),
 }
 
 impl Request {

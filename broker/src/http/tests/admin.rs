@@ -51,6 +51,44 @@ async fn wrong_wishes_are_refused() {
 }
 
 #[tokio::test]
+async fn producer_ids_are_handed_out_for_the_header() {
+    let front = Front::new().await;
+    let created = front.send("POST", "/v1/producers", &[], "").await;
+    assert_eq!(
+        (created.status.as_u16(), created.json()),
+        (201, json!({"producer_id": 0, "producer_epoch": 0}))
+    );
+    let next = front.send("POST", "/v1/producers", &[("content-type", "application/json")], "{}").await;
+    assert_eq!((next.status.as_u16(), &next.json()["producer_id"]), (201, &json!(1)));
+    let headers = [
+        ("content-type", "text/plain"),
+        ("producer-id", "1"),
+        ("producer-epoch", "0"),
+        ("producer-seq", "0"),
+    ];
+    let path = "/v1/topics/t/partitions/0/records";
+    assert_eq!(front.send("POST", path, &headers, "a").await.status, 200);
+    assert_eq!(front.send("POST", path, &headers, "a").await.header("tidemark-duplicate"), "true");
+    front.send("POST", "/v1/producers", &[], r#"{"transactional_id":"t"}"#).await.refused(400);
+    front.send("POST", "/v1/producers", &[("accept", "text/html")], "").await.refused(406);
+    front.get("/v1/producers").await.refused(405);
+    front.bench.door.cut();
+    for _ in 2..1_000 {
+        assert_eq!(
+            front.send("POST", "/v1/producers", &[], "").await.status,
+            201,
+            "what is left of the block"
+        );
+    }
+    let answer = front.send("POST", "/v1/producers", &[], "").await;
+    let refusal = answer.refused(503);
+    assert_eq!(
+        (&refusal["error_code"], &refusal["retriable"], &refusal["written"], answer.header("retry-after")),
+        (&json!(50_301), &json!(true), &json!("no"), "1")
+    );
+}
+
+#[tokio::test]
 async fn the_cluster_is_described() {
     let front = Front::new().await;
     let cluster = front.get("/v1/cluster").await.json();
@@ -90,7 +128,7 @@ async fn the_document_names_every_address_and_its_methods() {
     let front = Front::new().await;
     let document = front.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 10, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 11, "{:?}", paths.keys());
     for (path, methods) in paths {
         let path = path.replace("{topic}", "t").replace("{partition}", "0");
         let options = front.send("OPTIONS", &path, &[], "").await;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use coordinator_adapter::{KeyValue, LeaseId, MemoryOptions, MemoryStore, Revision, WatchBatch, WatchEvent};
+use coordinator_adapter::{
+    FaultyStore, KeyValue, LeaseId, MemoryOptions, MemoryStore, Revision, WatchBatch, WatchEvent,
+};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -154,6 +156,8 @@ impl IsrStore for Alone {
 /// Broker 1 with an open Kafka port. It leads partition 0 of `orders`.
 pub(in crate::kafka) struct Broker {
     pub(in crate::kafka) port: u16,
+    /// The way to the coordination store.
+    pub(in crate::kafka) door: Arc<FaultyStore>,
     stop: CancellationToken,
     _images: watch::Sender<Arc<Image>>,
     _files: TempDir,
@@ -179,8 +183,10 @@ impl Broker {
         let tp = TopicPartition::new(TopicName::new("orders").unwrap(), PartitionIndex(0));
         replicas.apply(&tp, &record(me), LogOptions::default()).await.unwrap();
         let (images, image) = watch::channel(Arc::new(image()));
+        let memory = Arc::new(MemoryStore::new(MemoryOptions::default()));
+        let door = Arc::new(FaultyStore::new(memory));
         let commands = Commands::new(
-            Arc::new(MemoryStore::new(MemoryOptions::default())),
+            Arc::clone(&door) as _,
             Keyspace::new("test"),
             clock.clone(),
             image.clone(),
@@ -202,7 +208,7 @@ impl Broker {
         let stop = CancellationToken::new();
         let options = KafkaOptions { auto_create_topics: false, ..KafkaOptions::default() };
         tokio::spawn(KafkaServer::new(service, options).serve(listener, stop.clone()));
-        Self { port, stop, _images: images, _files: files }
+        Self { port, door, stop, _images: images, _files: files }
     }
 }
 

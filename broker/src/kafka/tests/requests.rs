@@ -12,9 +12,9 @@ use crate::record::{BatchBuilder, HEADER_LEN, ProducerStamp, REQUEST_SEQUENCED};
 use crate::types::{BrokerId, LeaderEpoch, Offset, TopicId};
 use crate::wire::{
     ApiKey, EpochPartition, EpochTopic, ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchedPartition, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, ListedPartition,
-    OffsetForLeaderEpochRequest, PRODUCE_VERSION, ProducePartition, ProduceRequest, ProduceTopic,
-    ProducedPartition, Request, Response, link_client_id,
+    FetchedPartition, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsTopic, ListedPartition, OffsetForLeaderEpochRequest, PRODUCE_VERSION,
+    ProducePartition, ProduceRequest, ProduceTopic, ProducedPartition, Request, Response, link_client_id,
 };
 
 fn batch(values: &[&str]) -> Bytes {
@@ -284,4 +284,38 @@ async fn offsets_are_found_by_end_by_time_and_by_epoch() {
     assert_eq!(epoch_end(-1, 4).await, (ErrorCode::None, LeaderEpoch(4), Offset(3)));
     assert_eq!(epoch_end(3, 4).await.0, ErrorCode::FencedLeaderEpoch);
     assert_eq!(epoch_end(5, 4).await.0, ErrorCode::UnknownLeaderEpoch);
+}
+
+async fn producer_id(
+    client: &mut Client,
+    transactional: bool,
+    current: (i64, i16),
+) -> InitProducerIdResponse {
+    let request = InitProducerIdRequest { transactional, current };
+    match client.ask(Request::InitProducerId(request)).await {
+        Response::InitProducerId(response) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn producer_ids_are_handed_out_but_not_for_transactions() {
+    let broker = Broker::start().await;
+    let mut client = Client::connect(broker.port, "test").await;
+    let given =
+        |producer_id| InitProducerIdResponse { error: ErrorCode::None, producer_id, producer_epoch: 0 };
+    assert_eq!(producer_id(&mut client, false, (-1, -1)).await, given(0));
+    assert_eq!(producer_id(&mut client, false, (0, 4)).await, given(1), "a new id stands for a newer epoch");
+    for half in [(0, -1), (-1, 4)] {
+        let refused = InitProducerIdResponse::refused(ErrorCode::InvalidRequest);
+        assert_eq!(producer_id(&mut client, false, half).await, refused);
+    }
+    let refused = InitProducerIdResponse::refused(ErrorCode::TransactionalIdAuthorizationFailed);
+    assert_eq!(producer_id(&mut client, true, (-1, -1)).await, refused);
+    broker.door.cut();
+    for expected in 2..1_000 {
+        assert_eq!(producer_id(&mut client, false, (-1, -1)).await, given(expected));
+    }
+    let later = InitProducerIdResponse::refused(ErrorCode::CoordinatorLoadInProgress);
+    assert_eq!(producer_id(&mut client, false, (-1, -1)).await, later);
 }

@@ -17,14 +17,15 @@ fn results() -> Vec<OffsetTopicResult> {
     vec![OffsetTopicResult { name: "orders".into(), partitions }]
 }
 
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
 pub(in crate::wire) fn requests() -> Vec<GroupRequest> {
-    let some = |text: &str| Some(text.to_owned());
-    let offset = CommitPartition {
-        index: 1,
-        offset: Offset(41),
-        leader_epoch: LeaderEpoch(3),
-        metadata: some("note"),
-    };
+    [classic_requests(), offset_requests(), other_requests()].concat()
+}
+
+fn classic_requests() -> Vec<GroupRequest> {
     let (group_id, member_id) = (|| "g".to_owned(), || "m-1".to_owned());
     vec![
         GroupRequest::FindCoordinator(FindCoordinatorRequest {
@@ -66,6 +67,18 @@ pub(in crate::wire) fn requests() -> Vec<GroupRequest> {
                 reason: some("done"),
             }],
         }),
+    ]
+}
+
+fn offset_requests() -> Vec<GroupRequest> {
+    let offset = CommitPartition {
+        index: 1,
+        offset: Offset(41),
+        leader_epoch: LeaderEpoch(3),
+        metadata: some("note"),
+    };
+    let (group_id, member_id) = (|| "g".to_owned(), || "m-1".to_owned());
+    vec![
         GroupRequest::OffsetCommit(OffsetCommitRequest {
             group_id: group_id(),
             epoch: 4,
@@ -90,6 +103,12 @@ pub(in crate::wire) fn requests() -> Vec<GroupRequest> {
             group_id: group_id(),
             topics: vec![OffsetDeleteTopic { name: "orders".into(), partitions: vec![0, 2] }],
         }),
+    ]
+}
+
+fn other_requests() -> Vec<GroupRequest> {
+    let (group_id, member_id) = (|| "g".to_owned(), || "m-1".to_owned());
+    vec![
         GroupRequest::ListGroups(ListGroupsRequest {
             states: vec!["Stable".into()],
             types: vec!["classic".into()],

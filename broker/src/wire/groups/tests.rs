@@ -27,7 +27,7 @@ fn header(key: ApiKey, api_version: i16) -> RequestHeader {
 }
 
 fn frame_of(request: GroupRequest) -> Bytes {
-    Bytes::from(encode_request(77, "me", Request::Group(request)).unwrap().concat()).slice(4..)
+    Bytes::from(encode_request(77, "me", Request::Group(Box::new(request))).unwrap().concat()).slice(4..)
 }
 
 /// A request as the codec frames it in a version, read by us.
@@ -37,7 +37,7 @@ fn read<M: KafkaRequest + KafkaEncode>(message: &M, version: i16) -> GroupReques
     kafka_wire::encode_request(&mut bytes, 77, Some("me".into()), message, codec_version, limits).unwrap();
     let (_, request) = decode(bytes.freeze().slice(4..)).unwrap();
     let Request::Group(request) = request else { panic!("{request:?}") };
-    request
+    *request
 }
 
 /// A response, written by us in a version and read back.
@@ -66,7 +66,7 @@ fn what_is_sent_is_what_is_read() {
         let (key, version) = (request.key(), request.version_sent());
         assert_eq!(version, *versions(key).end(), "{key:?}");
         let read = decode(frame_of(request.clone()));
-        assert_eq!(read, Ok((header(key, version), Request::Group(request))));
+        assert_eq!(read, Ok((header(key, version), Request::Group(Box::new(request)))));
     }
     for response in responses() {
         let version = *versions(response.key()).end();
@@ -346,7 +346,7 @@ fn a_join_of_an_old_version_is_not_sent_on_as_a_newer_one() {
     for request in requests() {
         if let GroupRequest::JoinGroup(mut join) = request {
             join.may_skip_assignment = false;
-            let request = Request::Group(GroupRequest::JoinGroup(join));
+            let request = Request::Group(Box::new(GroupRequest::JoinGroup(join)));
             assert!(matches!(encode_request(1, "me", request), Err(WireError::Malformed { .. })));
         }
     }
