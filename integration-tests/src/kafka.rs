@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdin, Command};
 
 const KCAT_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -16,19 +17,73 @@ const KCAT_DEADLINE: Duration = Duration::from_secs(60);
 /// # Errors
 /// If kcat is not installed, fails, or does not end in time; its own words are the message.
 pub async fn kcat(kafka_port: u16, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
-    let mut command = tokio::process::Command::new("kcat");
-    command.arg("-b").arg(format!("127.0.0.1:{kafka_port}")).args(arguments).kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child =
-        command.spawn().context("is kcat installed? scripts/install-tools.sh --for-tests does it")?;
-    let mut stdin = child.stdin.take().context("a pipe to kcat")?;
+    let (child, mut stdin) = spawn_kcat(&[kafka_port], arguments)?;
     let feed = async {
         // kcat may end without reading everything, which is its right.
         let _ = stdin.write_all(input).await;
         drop(stdin);
     };
-    let run = async { tokio::join!(feed, child.wait_with_output()).1 };
-    let Ok(output) = tokio::time::timeout(KCAT_DEADLINE, run).await else {
+    tokio::join!(feed, ended(child, arguments)).1
+}
+
+/// A kcat that produces what it is given, a line at a time, for as long as the test likes.
+#[derive(Debug)]
+pub struct KcatProducer {
+    child: Child,
+    stdin: ChildStdin,
+}
+
+impl KcatProducer {
+    /// Starts one that knows these brokers to begin with; `arguments` say where to.
+    ///
+    /// # Errors
+    /// If kcat is not installed.
+    pub fn start(kafka_ports: &[u16], arguments: &[&str]) -> Result<Self> {
+        let arguments = [&["-P"], arguments].concat();
+        let (child, stdin) = spawn_kcat(kafka_ports, &arguments)?;
+        Ok(Self { child, stdin })
+    }
+
+    /// Gives it one line.
+    ///
+    /// # Errors
+    /// If it has ended; its own words are the message.
+    pub async fn line(&mut self, text: &str) -> Result<()> {
+        let line = format!("{text}\n");
+        if self.stdin.write_all(line.as_bytes()).await.is_ok() {
+            return Ok(());
+        }
+        let mut words = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut words).await?;
+        }
+        bail!("kcat has ended before its time: {}", words.trim());
+    }
+
+    /// Lets it bring to an end what it was given.
+    ///
+    /// # Errors
+    /// If it says that it could not, or takes too long.
+    pub async fn finish(self) -> Result<()> {
+        drop(self.stdin);
+        ended(self.child, &["-P"]).await.map(drop)
+    }
+}
+
+fn spawn_kcat(kafka_ports: &[u16], arguments: &[&str]) -> Result<(Child, ChildStdin)> {
+    let brokers: Vec<String> = kafka_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let mut command = Command::new("kcat");
+    command.arg("-b").arg(brokers.join(",")).args(arguments).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child =
+        command.spawn().context("is kcat installed? scripts/install-tools.sh --for-tests does it")?;
+    let stdin = child.stdin.take().context("a pipe to kcat")?;
+    Ok((child, stdin))
+}
+
+/// What a kcat that ended well has written.
+async fn ended(child: Child, arguments: &[&str]) -> Result<Vec<u8>> {
+    let Ok(output) = tokio::time::timeout(KCAT_DEADLINE, child.wait_with_output()).await else {
         bail!("kcat {} did not end within {KCAT_DEADLINE:?}", arguments.join(" "));
     };
     let output = output?;

@@ -77,21 +77,29 @@ async fn half_a_producer_is_refused() -> Result<()> {
     cluster.finish()
 }
 
+/// A producer id that the cluster hands out.
+async fn given_id(api: &Api) -> Result<String> {
+    let answer = api.send(Method::POST, "/v1/producers", &[], "").await?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    Ok(answer.json()?["producer_id"].to_string())
+}
+
 #[tokio::test]
 async fn a_repeat_is_known_after_the_leader_was_killed() -> Result<()> {
     let mut cluster = Cluster::start(3).await?;
     cluster.create_topic("t", 1, json!({})).await?;
     let leader = cluster.partition("t", 0).await?.leader.unwrap();
-    let other = leader % 3 + 1;
-    let api = cluster.api(other);
+    let (api, another) = (cluster.api(leader), cluster.api(leader % 3 + 1));
+    let id = given_id(&another).await?;
+    assert_ne!(id, given_id(&api).await?, "no id is handed out twice");
     for seq in 0..3 {
-        post(&api, "9", 0, seq, "x").await?.produced()?;
+        post(&api, &id, 0, seq, "x").await?.produced()?;
     }
     cluster.broker(leader).kill();
-    let repeat = post(&api, "9", 0, 2, "x").await?;
+    let repeat = post(&another, &id, 0, 2, "x").await?;
     assert_eq!(repeat.header("tidemark-duplicate"), "true", "{}", repeat.text());
     assert_eq!(repeat.produced()?.base_offset, 2);
-    assert_eq!(post(&api, "9", 0, 3, "x").await?.produced()?.base_offset, 3);
+    assert_eq!(post(&another, &id, 0, 3, "x").await?.produced()?.base_offset, 3);
     cluster.finish()
 }
 

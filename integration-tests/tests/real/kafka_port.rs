@@ -1,10 +1,16 @@
 //! The Kafka port with kcat, a real client: against records written over HTTP, and the other way round.
 
-use anyhow::Result;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
 use integration_tests::cluster::Cluster;
-use integration_tests::kafka::kcat;
+use integration_tests::eventually::eventually;
+use integration_tests::kafka::{KcatProducer, kcat};
 use reqwest::Method;
 use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Output of kcat as lines.
 async fn lines(port: u16, arguments: &[&str]) -> Result<Vec<String>> {
@@ -131,6 +137,66 @@ async fn kcat_rides_through_a_killed_leader() -> Result<()> {
     kcat(survivor, &arguments, b"two\n").await?;
     assert_eq!(lines(survivor, &["-C", "-t", "t", "-p", "0", "-e", "-q"]).await?, ["one", "two"]);
     cluster.finish()
+}
+
+/// An idempotent producer keeps five small batches under way, so that a leader that dies leaves some that it stored and
+/// did not acknowledge, and that come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotent_kcat_has_each_record_once_over_killed_leaders() -> Result<()> {
+    const KILLS: usize = 3;
+    let mut cluster = Cluster::start(3).await?;
+    cluster.create_topic("t", 1, json!({})).await?;
+    let ports: Vec<u16> = cluster.brokers().iter().map(|broker| broker.kafka_port()).collect();
+    let settings = [
+        "enable.idempotence=true",
+        "message.timeout.ms=60000",
+        "queue.buffering.max.ms=0",
+        "batch.num.messages=5",
+        // So kcat takes no more than the brokers do.
+        "queue.buffering.max.messages=50",
+    ];
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["-X", *setting]).collect();
+    let mut producer = KcatProducer::start(&ports, &[&["-t", "t", "-p", "0"], &settings[..]].concat())?;
+    let over = AtomicBool::new(false);
+    let feed = async {
+        let mut count = 0_u32;
+        while !over.load(Ordering::Relaxed) {
+            producer.line(&count.to_string()).await?;
+            count += 1;
+        }
+        producer.finish().await?;
+        Ok::<u32, anyhow::Error>(count)
+    };
+    let kill = async {
+        for _ in 0..KILLS {
+            let leader = cluster.wait_isr("t", 0, 3).await?.leader.context("a leader")?;
+            let api = cluster.api(leader);
+            let stored = async || api.describe("t", 0).await?["log_end"].as_i64().context("a log end");
+            let before = stored().await?;
+            eventually("some records more", PATIENCE, async || {
+                ensure!(stored().await? > before + 100);
+                Ok(())
+            })
+            .await?;
+            cluster.broker(leader).kill();
+            cluster.restart(leader).await?;
+        }
+        over.store(true, Ordering::Relaxed);
+        Ok(())
+    };
+    let (count, ()) = tokio::try_join!(feed, kill)?;
+    let values: Vec<String> =
+        cluster.api(1).read_all("t", 0).await?.into_iter().filter_map(|record| record.value).collect();
+    println!("{count} records over {KILLS} killed leaders");
+    let expected: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+    ensure!(values == expected, "{count} were sent, {} are there: {}", values.len(), first_odd(&values));
+    cluster.finish()
+}
+
+/// Where a sequence of numbers first is not one.
+fn first_odd(values: &[String]) -> String {
+    let odd = values.iter().enumerate().find(|(n, value)| **value != n.to_string());
+    odd.map_or("all in order".to_owned(), |(n, value)| format!("at {n} is {value}"))
 }
 
 #[tokio::test]
