@@ -269,6 +269,11 @@ mod tests {
         assert_eq!(check(&wrapping, &header(7, 0, 0, 0, 1)), SequenceCheck::Fresh);
         replay(&mut wrapping, &header(7, 0, 0, 2, 1));
         assert_eq!(check(&wrapping, &header(7, 0, 1, 0, 1)), SequenceCheck::Fresh);
+        let mut across = Producers::default();
+        replay(&mut across, &header(7, 0, i32::MAX - 1, 0, 5));
+        assert!(matches!(check(&across, &header(7, 0, i32::MAX - 1, 0, 5)), SequenceCheck::Duplicate { .. }));
+        assert_eq!(check(&across, &header(7, 0, 4, 0, 1)), SequenceCheck::OutOfOrder { expected: 3 });
+        assert_eq!(base_sequence(7, 2, 4), i32::MAX - 1, "as a snapshot tells it again");
     }
 
     #[test]

@@ -319,3 +319,38 @@ async fn producer_ids_are_handed_out_but_not_for_transactions() {
     let later = InitProducerIdResponse::refused(ErrorCode::CoordinatorLoadInProgress);
     assert_eq!(producer_id(&mut client, false, (-1, -1)).await, later);
 }
+
+/// Appends so many records of a producer, and tells what came of it: error and base offset.
+async fn sequenced(client: &mut Client, epoch: i16, sequence: i32, count: usize) -> (ErrorCode, i64) {
+    let mut builder = BatchBuilder::new();
+    for _ in 0..count {
+        builder.push(1_000, None, Some(b"a"), &[]);
+    }
+    let stamp = ProducerStamp { producer_id: 12, producer_epoch: epoch, base_sequence: sequence };
+    let answer = produced(client.ask(produce(0, Some(builder.finish(Some(stamp))))).await);
+    (answer.error, answer.base_offset.0)
+}
+
+#[tokio::test]
+async fn an_idempotent_producer_is_answered_as_by_kafka() {
+    let broker = Broker::start().await;
+    let mut client = Client::connect(broker.port, "test").await;
+    let gap = (ErrorCode::OutOfOrderSequence, -1);
+    // Nothing is known of it: whatever it begins with is right (KIP-360), here just before the sequences wrap.
+    assert_eq!(sequenced(&mut client, 3, i32::MAX - 1, 4).await, (ErrorCode::None, 0));
+    assert_eq!(
+        sequenced(&mut client, 3, i32::MAX - 1, 4).await,
+        (ErrorCode::None, 0),
+        "a repeat is a success"
+    );
+    assert_eq!(sequenced(&mut client, 3, 3, 1).await, gap);
+    for n in 0..5 {
+        assert_eq!(sequenced(&mut client, 3, 2 + n, 1).await, (ErrorCode::None, i64::from(4 + n)));
+    }
+    assert_eq!(sequenced(&mut client, 3, 2, 1).await, (ErrorCode::None, 4), "the fifth before the end");
+    assert_eq!(sequenced(&mut client, 3, i32::MAX - 1, 4).await, gap, "the sixth is not remembered");
+    assert_eq!(sequenced(&mut client, 4, 7, 1).await, gap, "a new epoch begins at 0");
+    assert_eq!(sequenced(&mut client, 4, 0, 1).await, (ErrorCode::None, 9));
+    assert_eq!(sequenced(&mut client, 3, 7, 1).await, (ErrorCode::InvalidProducerEpoch, -1));
+    assert_eq!(sequenced(&mut client, 4, 1, 1).await, (ErrorCode::None, 10), "nothing refused was stored");
+}
