@@ -15,6 +15,7 @@ use crate::types::{BrokerId, Incarnation, TopicPartition};
 use super::image::Image;
 use super::reconcile::PartitionWrite;
 use super::values::LiveState;
+use super::verdict::Subject;
 
 /// How many must vanish at least for a mass death.
 const MASS_DEATH_MIN: usize = 2;
@@ -130,7 +131,10 @@ impl Observed {
 /// Whether a broker that vanished is known to be gone: it was draining or had not begun to serve, or its peers were
 /// refused by its port, or it is back already.
 fn left_a_trace(before: &Image, image: &Image, broker: BrokerId) -> bool {
-    let said_goodbye = before.live.get(&broker).is_none_or(|live| live.state != LiveState::Active);
-    let refused = before.suspects.keys().chain(image.suspects.keys()).any(|(suspect, _)| *suspect == broker);
-    said_goodbye || refused || image.live.contains_key(&broker)
+    let Some(lived) = before.live.get(&broker) else { return true };
+    // A report of an earlier life, or of an earlier lease of this one, says nothing about this death.
+    let subject = Subject { epoch: lived.epoch, lease: lived.lease };
+    let mut reports = before.suspects.iter().chain(&image.suspects);
+    let refused = reports.any(|((suspect, _), report)| *suspect == broker && Subject::of(report) == subject);
+    lived.state != LiveState::Active || refused || image.live.contains_key(&broker)
 }

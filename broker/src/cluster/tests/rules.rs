@@ -226,16 +226,26 @@ const PATIENCE: Patience = Patience {
 
 /// Lets `victims` of `brokers` vanish at once; whether elections wait, and for how long.
 fn brake(brokers: i32, victims: &[i32], refused: bool) -> (World, Observed, Option<Duration>) {
+    brake_with(brokers, victims, refused.then_some((0, 0)))
+}
+
+/// The same with reports that are about a life and a lease so many numbers earlier.
+fn brake_with(
+    brokers: i32,
+    victims: &[i32],
+    refused: Option<(i64, i64)>,
+) -> (World, Observed, Option<Duration>) {
     let start = moment();
     let (mut world, mut observed) = (World::new(brokers), Observed::default());
     observed.note(&Image::default(), &world.image, start, &PATIENCE);
     for victim in victims {
         let before = world.image.clone();
-        if refused {
+        if let Some((lives, leases)) = refused {
+            let epoch = BrokerEpoch(world.life(*victim).epoch.0 - lives);
             let suspicion = crate::cluster::values::Suspicion {
                 v: 1,
-                epoch: world.life(*victim).epoch,
-                lease: coordinator_adapter::LeaseId(i64::from(*victim)),
+                epoch,
+                lease: coordinator_adapter::LeaseId(i64::from(*victim) - leases),
                 reason: "refused".to_owned(),
             };
             let key = crate::cluster::keyspace::Key::Suspect { suspect: b(*victim), reporter: b(brokers) };
@@ -261,6 +271,10 @@ fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
     assert_eq!(brake(3, &[1, 2, 3], false).2, Some(Duration::from_secs(6)), "the store has ended all leases");
     assert_eq!(brake(6, &[1, 2], false).2, None, "a third is not over a third");
     assert_eq!(brake(5, &[1, 2], true).2, None, "their ports refuse: they are gone for certain");
+    for earlier in [(1, 0), (0, 1)] {
+        let wait = brake_with(5, &[1, 2], Some(earlier)).2;
+        assert_eq!(wait, Some(Duration::from_secs(6)), "what refused then was not this life, or this lease");
+    }
     let (world, mut observed, wait) = brake(5, &[1, 2], false);
     assert_eq!(wait, Some(Duration::from_secs(6)));
     let until = observed.braked_until(moment()).unwrap();
