@@ -35,6 +35,7 @@ const PURE: &[&str] = &[
     "storage/retention.rs",
     "replication/leader.rs",
     "replication/follower.rs",
+    "replication/gather.rs",
     "replication/progress.rs",
     "replication/proposal.rs",
     "replication/isr.rs",

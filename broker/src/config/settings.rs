@@ -72,6 +72,7 @@ const SETTINGS: &[Setting] = settings! {
     "append.waiters.max" replication.waiters_max: "produce requests and long polls that may wait at once",
     "message.max.bytes" service.batch_bytes_max: "the largest record batch, unless its topic allows less",
     "message.inflated.max.bytes" service.inflated_bytes_max: "the most that a compressed batch may hold once inflated",
+    "replica.gather.max.ms" service.gather_ms_max: "how long a follower's fetch that found records waits for producers that write at the same time; 0 is not at all",
     "request.timeout.ms" service.produce_timeout_ms_default: "how long a produce may take when its sender does not say",
     "fetch.max.bytes" service.fetch_bytes_max: "the most bytes that a read returns; one batch is always returned whole",
     "fetch.wait.max.ms" service.fetch_wait_ms_max: "the longest that a read may wait for records",

@@ -150,6 +150,12 @@ impl Partition {
         }
         let wait =
             place.and_then(|place| inner.wait_for(acks, appended.end_offset).map(|wait| (wait, place)));
+        if !appended.duplicate {
+            let waiting = inner.committed.len();
+            inner.gather.note_append(waiting);
+            let appends = inner.gather.appends();
+            inner.polls.gathered(appends, &mut effects.bells);
+        }
         drop(inner);
         self.carry_out(effects);
         let wait = wait.map(|((list, slot), place)| Wait {

@@ -4,7 +4,7 @@
 //! those of DESIGN 4, by number; it knows no etcd: records come in by [`Replicas::apply`] and go out by [`IsrStore`].
 //!
 //! - pure: `duty` (what a record asks of a broker), `isr` (what an in-sync set may become), `progress` (one follower, seen by its leader), `leader`, `proposal`
-//!   (how a leader changes its in-sync set), `follower`, `round` (one fetch over many partitions)
+//!   (how a leader changes its in-sync set), `follower`, `gather`, `round` (one fetch over many partitions)
 //! - one replica: `partition` (its lock), `append`, `read`, `follow`, `converge` (changes of role), `waiters`, `status`
 //! - all replicas: `replicas`, `registry`, `lifecycle` (open and close), `shared`
 //! - work in the background: `flusher` (group commit), `fetcher` (pulling), `isr_keeper`, `upkeep`, `compactor`
@@ -18,6 +18,7 @@ mod outside;
 
 mod duty;
 mod follower;
+mod gather;
 mod isr;
 mod leader;
 mod progress;

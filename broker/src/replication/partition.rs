@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::flusher::FlushStage;
 use super::follower::{FollowerState, LogView};
+use super::gather::Gather;
 use super::leader::LeaderState;
 use super::shared::Shared;
 use super::status::{FollowerStatus, PartitionStatus, RoleKind};
@@ -51,6 +52,8 @@ pub(super) struct Inner {
     /// Whoever waits for the durable end.
     pub(super) durable: WaitQueue,
     pub(super) polls: Polls,
+    /// How many producers share a round.
+    pub(super) gather: Gather,
     pub(super) flush: FlushStage,
     /// An fsync failed while the log was taken out.
     pub(super) failed_flush: Option<String>,
@@ -92,6 +95,7 @@ impl Partition {
             committed: WaitQueue::default(),
             durable: WaitQueue::default(),
             polls: Polls::default(),
+            gather: Gather::default(),
             flush: FlushStage::default(),
             failed_flush: None,
             closed_as: None,
@@ -161,6 +165,7 @@ impl Partition {
                 leader.high_watermark() > offset
             }
             (Role::Leader(_), Some(log), WakeAt::LogEnd(offset)) => log.end_offset() > offset,
+            (Role::Leader(_), Some(_), WakeAt::Appends(count)) => inner.gather.appends() >= count,
             _ => true,
         };
         if !ready {
@@ -253,10 +258,18 @@ impl Inner {
         if let Role::Leader(leader) = &mut self.role {
             let counted = view_of(log, self.record.state.flush).counted_end;
             leader.note_log(log.end_offset(), counted);
-            self.committed.reached(leader.high_watermark(), &mut effects.bells);
-            self.polls.committed(leader.high_watermark(), &mut effects.bells);
+            let high_watermark = leader.high_watermark();
             self.polls.appended(log.end_offset(), &mut effects.bells);
+            self.committed_to(high_watermark, effects);
         }
+    }
+
+    /// Tells everyone who waits for the high watermark.
+    pub(super) fn committed_to(&mut self, high_watermark: Offset, effects: &mut Effects) {
+        if self.committed.reached(high_watermark, &mut effects.bells) > 0 {
+            self.gather.note_round();
+        }
+        self.polls.committed(high_watermark, &mut effects.bells);
     }
 
     /// Whether a follower that counts will fetch what is appended now: this log is then flushed when that happens, so that

@@ -44,6 +44,8 @@ pub struct ReplicaRead {
     pub slice: Option<LogSlice>,
     /// One past the last committed record.
     pub high_watermark: Offset,
+    /// How many appends in all it is worth waiting for a moment, if it is.
+    pub gather: Option<u64>,
     /// The first offset kept.
     pub log_start: Offset,
     /// Who leads now, said with errors about leadership.
@@ -57,6 +59,7 @@ impl ReplicaRead {
             error,
             diverging: None,
             slice: None,
+            gather: None,
             high_watermark: inner.high_watermark(),
             log_start: inner.log.as_ref().map_or(Offset::NONE, Log::start_offset),
             leader,
@@ -179,6 +182,17 @@ impl Partition {
         answer
     }
 
+    /// A follower takes records away to make them durable: this log is flushed at the same time.
+    pub fn flush_with_follower(self: &Arc<Self>) {
+        let mut effects = Effects::default();
+        let mut inner = self.lock();
+        if inner.flush_mode().counts_durable_only() {
+            inner.want_flush(&mut effects);
+        }
+        drop(inner);
+        self.carry_out(effects);
+    }
+
     fn replica_fetch_locked(
         &self,
         inner: &mut MutexGuard<'_, Inner>,
@@ -209,19 +223,19 @@ impl Partition {
         let high_watermark = leader.high_watermark();
         inner.isr_queued |= look;
         effects.look_at_isr = look;
-        inner.committed.reached(high_watermark, &mut effects.bells);
-        inner.polls.committed(high_watermark, &mut effects.bells);
-        // The leader makes durable what its follower is about to make durable, too.
-        if inner.flush_mode().counts_durable_only() && slice.as_ref().is_ok_and(|slice| !slice.is_empty()) {
-            inner.want_flush(effects);
-        }
+        let log_end = log.end_offset();
+        inner.committed_to(high_watermark, effects);
         match slice {
             Ok(slice) => {
+                // Who is still far behind has enough to do.
+                let brings_all = slice.next_offset() == log_end;
+                let gather = inner.gather.worth(inner.committed.beyond(offset)).filter(|_| brings_all);
                 let slice = Some(slice);
                 ReplicaRead {
                     error: ErrorCode::None,
                     diverging: None,
                     slice,
+                    gather,
                     high_watermark,
                     log_start,
                     leader: None,

@@ -23,6 +23,8 @@ pub enum WakeAt {
     HighWatermark(Offset),
     /// Once the record at this offset is in the log. For followers.
     LogEnd(Offset),
+    /// Once there were so many appends: for followers, whose fetch gathers what is written at the same time.
+    Appends(u64),
 }
 
 /// How a wait ended.
@@ -102,10 +104,16 @@ impl WaitQueue {
         slot
     }
 
-    /// Takes out everyone whose offset `end` has reached.
-    pub(super) fn reached(&mut self, end: Offset, bells: &mut Bells) {
+    /// Takes out everyone whose offset `end` has reached; how many that were.
+    pub(super) fn reached(&mut self, end: Offset, bells: &mut Bells) -> usize {
         let count = self.waiting.partition_point(|(at, _)| *at <= end);
         bells.slots.extend(self.waiting.drain(..count).map(|(_, slot)| (slot, Ended::Reached)));
+        count
+    }
+
+    /// How many wait for more than `end`.
+    pub(super) fn beyond(&self, end: Offset) -> usize {
+        self.waiting.len() - self.waiting.partition_point(|(at, _)| *at <= end)
     }
 
     /// Takes out everyone.
@@ -122,7 +130,6 @@ impl WaitQueue {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -133,6 +140,7 @@ impl WaitQueue {
 pub(super) struct Polls {
     committed: Vec<(Offset, Arc<Bell>)>,
     appended: Vec<(Offset, Arc<Bell>)>,
+    gathering: Vec<(u64, Arc<Bell>)>,
 }
 
 impl Polls {
@@ -140,6 +148,7 @@ impl Polls {
         match at {
             WakeAt::HighWatermark(offset) => self.committed.push((offset, bell)),
             WakeAt::LogEnd(offset) => self.appended.push((offset, bell)),
+            WakeAt::Appends(count) => self.gathering.push((count, bell)),
         }
     }
 
@@ -153,20 +162,27 @@ impl Polls {
         take_below(&mut self.appended, log_end, bells);
     }
 
+    /// Takes down those that wait for no more than so many appends.
+    pub(super) fn gathered(&mut self, appends: u64, bells: &mut Bells) {
+        let done = self.gathering.extract_if(.., |(at, _)| *at <= appends);
+        bells.polls.extend(done.map(|(_, bell)| bell));
+    }
+
     /// Takes down all: the role has changed.
     pub(super) fn all(&mut self, bells: &mut Bells) {
-        let both = self.committed.drain(..).chain(self.appended.drain(..));
-        bells.polls.extend(both.map(|(_, bell)| bell));
+        let by_offset = self.committed.drain(..).chain(self.appended.drain(..)).map(|(_, bell)| bell);
+        bells.polls.extend(by_offset.chain(self.gathering.drain(..).map(|(_, bell)| bell)));
     }
 
     fn remove(&mut self, bell: &Arc<Bell>) {
         self.committed.retain(|(_, other)| !Arc::ptr_eq(other, bell));
         self.appended.retain(|(_, other)| !Arc::ptr_eq(other, bell));
+        self.gathering.retain(|(_, other)| !Arc::ptr_eq(other, bell));
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.committed.len() + self.appended.len()
+        self.committed.len() + self.appended.len() + self.gathering.len()
     }
 }
 

@@ -87,6 +87,8 @@ struct Look {
     slice: Option<LogSlice>,
     /// Where to wait for more, if this partition can have more.
     wait_at: Option<(Arc<Partition>, Offset)>,
+    /// How many appends a replica's answer should wait for a moment, if it should.
+    gather: Option<u64>,
 }
 
 impl Service {
@@ -98,12 +100,18 @@ impl Service {
         let wait = fetch.wait.min(Duration::from_millis(self.parts.options.fetch_wait_ms_max));
         let wait_until = self.parts.clock.now() + wait;
         let mut seat = None;
+        let mut gather_until = None;
         let looks = loop {
             let looks = self.look(&fetch);
             let now = self.parts.clock.now();
-            let left = wait_until.saturating_duration_since(now);
+            let mut left = wait_until.saturating_duration_since(now);
             if is_enough(&fetch, &looks) || left.is_zero() {
-                break looks;
+                let gather = Duration::from_millis(self.parts.options.gather_ms_max);
+                let until = *gather_until.get_or_insert(now + gather);
+                if now >= until || looks.iter().all(|look| look.gather.is_none()) {
+                    break looks;
+                }
+                left = until - now;
             }
             if consumer && seat.is_none() {
                 match self.seats.sit() {
@@ -112,10 +120,7 @@ impl Service {
                 }
             }
             let bell = WakeHandle::new();
-            let hung = looks.iter().filter_map(|look| look.wait_at.as_ref()).all(|(partition, at)| {
-                let at = if consumer { WakeAt::HighWatermark(*at) } else { WakeAt::LogEnd(*at) };
-                partition.subscribe(&bell, at)
-            });
+            let hung = looks.iter().all(|look| look.hang(&bell, consumer));
             if !hung {
                 break refused(looks);
             }
@@ -123,6 +128,9 @@ impl Service {
             // Time over or woken: look again either way.
             let _ = tokio::time::timeout(left, bell.woken()).await;
         };
+        if !consumer {
+            flush_with_follower(&looks);
+        }
         let answers = self.read_looks(looks).await;
         if consumer {
             self.count(&answers);
@@ -205,6 +213,17 @@ impl Service {
 }
 
 impl Look {
+    /// Hangs the bell where there is something to wait for; `false` if too many wait.
+    fn hang(&self, bell: &WakeHandle, consumer: bool) -> bool {
+        let Some((partition, end)) = &self.wait_at else { return true };
+        let at = match self.gather {
+            Some(appends) => WakeAt::Appends(appends),
+            None if consumer => WakeAt::HighWatermark(*end),
+            None => WakeAt::LogEnd(*end),
+        };
+        partition.subscribe(bell, at)
+    }
+
     fn failed(error: FetchError) -> Self {
         let leader = match &error {
             FetchError::NotLeader { leader: Some(leader), epoch } => Some((leader.broker, *epoch)),
@@ -223,7 +242,7 @@ impl Look {
             diverging: None,
             leader,
         };
-        Self { answer, slice: None, wait_at: None }
+        Self { answer, slice: None, wait_at: None, gather: None }
     }
 }
 
@@ -240,7 +259,8 @@ fn look_as_consumer(partition: &Arc<Partition>, one: &FetchOne, max_bytes: usize
                 diverging: None,
                 leader: None,
             };
-            Look { answer, slice: Some(view.slice), wait_at: Some((Arc::clone(partition), next)) }
+            let wait_at = Some((Arc::clone(partition), next));
+            Look { answer, slice: Some(view.slice), wait_at, gather: None }
         }
         Err(error) => {
             let mut look = Look::failed(error.into());
@@ -282,6 +302,15 @@ fn look_as_replica(
         },
         slice: read.slice,
         wait_at: plain.then(|| (Arc::clone(partition), next)),
+        gather: read.gather,
+    }
+}
+
+/// The leader makes durable what its follower is about to make durable, too.
+fn flush_with_follower(looks: &[Look]) {
+    let taken = looks.iter().filter(|look| look.slice.as_ref().is_some_and(|slice| !slice.is_empty()));
+    for (partition, _) in taken.filter_map(|look| look.wait_at.as_ref()) {
+        partition.flush_with_follower();
     }
 }
 

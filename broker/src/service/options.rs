@@ -11,6 +11,8 @@ pub struct ServiceOptions {
     pub fetch_timeout_ms: u64,
     /// The longest that a read may wait for records.
     pub fetch_wait_ms_max: u64,
+    /// The longest that a follower's fetch which found records waits for producers that write at the same time.
+    pub gather_ms_max: u64,
     /// How many bytes a read returns when its sender does not say.
     pub fetch_bytes_default: usize,
     /// The most bytes that a read returns, except that one batch is always returned whole.
@@ -46,6 +48,7 @@ impl Default for ServiceOptions {
             produce_timeout_ms_max: 120_000,
             fetch_timeout_ms: 10_000,
             fetch_wait_ms_max: 60_000,
+            gather_ms_max: 3,
             fetch_bytes_default: 1 << 20,
             fetch_bytes_max: 32 << 20,
             batch_bytes_max: 8 << 20,

@@ -129,6 +129,9 @@ async fn serve(target: &Arc<Replicas>, request: FetchRequest) -> FetchResponse {
                 let read = partition.replica_fetch(from, asked, clock.now());
                 let records =
                     read.slice.as_ref().filter(|slice| !slice.is_empty()).map(|slice| slice.read().unwrap());
+                if records.is_some() {
+                    partition.flush_with_follower();
+                }
                 has_news |= !read.error.is_none() || read.diverging.is_some() || records.is_some();
                 if !has_news {
                     assert!(partition.subscribe(&bell, WakeAt::LogEnd(asked.fetch_offset)));
