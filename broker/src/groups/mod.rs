@@ -1,6 +1,6 @@
 //! Consumer groups: who reads what, and how far.
 //!
-//! All of this is pure. A [`Shard`] is all groups of one partition of `__consumer_offsets`; it takes a request and the
+//! All of this but `coordinator/` is pure. A [`Shard`] is all groups of one partition of `__consumer_offsets`; it takes a request and the
 //! time, changes at once, and gives back records to append and replies to send. Its shell appends the records as one
 //! batch in that order, sends a reply once these **and all earlier records** are committed, and, if an append fails,
 //! drops the shard, fails whoever waits, and loads it again from the log: so there is nothing to roll back here.
@@ -9,13 +9,14 @@
 //! - `commit`, `offsets`, `expiry`, `admin`: committed offsets, and groups from outside
 //! - `consumer/`: server-side assignment (KIP-848), also for members over HTTP; `classic/`: JoinGroup and SyncGroup
 //! - `assignor/`: who is to read what; `records/`: what is kept in the log
+//! - [`coordinator`]: the shell: a task for every shard that this broker leads
 //! - [`Request`], [`Reply`], [`GroupView`], [`GroupError`], [`GroupOptions`], [`Topics`]: the words spoken here
 //!
 //! A group is of one kind while it has members; when it is empty it may become the other, and keeps its offsets.
 //!
 //! *Invariant:* what handling an input leaves in memory is what replaying its records gives, but for deadlines and for
 //! classic groups that are gathering.
-//! *Invariant:* nothing here waits, reads a clock or draws a random number; the same inputs give the same outcome.
+//! *Invariant:* nothing in the pure part waits, reads a clock or draws a random number; the same inputs give the same outcome.
 //! *Invariant:* everything that a client can make grow is bounded by [`GroupOptions`].
 
 mod error;
@@ -44,10 +45,13 @@ mod group;
 mod replay;
 mod shard;
 
+pub mod coordinator;
+
 #[cfg(test)]
 mod tests;
 
 pub use assignor::Assignor;
+pub use coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, CoordinatorParts};
 pub use error::{BadRecord, GroupError};
 pub use ids::{GroupId, InstanceId, MemberId, Ticket, TopicIdPartition, shard_of};
 pub use offsets::Committed;

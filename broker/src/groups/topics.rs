@@ -40,6 +40,18 @@ impl Topics {
         self.version
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// The topic of that name.
     #[must_use]
     pub fn get(&self, name: &TopicName) -> Option<TopicFacts> {
