@@ -57,6 +57,7 @@ macro_rules! metrics {
 
 metrics! {
     counters {
+        group_requests: "Requests about consumer groups that this broker took, for itself or for another",
         produce_requests: "Produce requests that this broker answered, at either door",
         produce_errors: "Produce requests that were refused or failed",
         produce_records: "Records that producers sent",

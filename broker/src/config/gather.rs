@@ -4,6 +4,7 @@ use super::ConfigError;
 use super::layers::Layer;
 use super::settings::{self, nearest};
 use crate::cluster::{CommandOptions, ControllerOptions, MembershipOptions, SuspectOptions, WatcherOptions};
+use crate::groups::{CoordinatorOptions, GroupOptions};
 use crate::http::HttpOptions;
 use crate::kafka::KafkaOptions;
 use crate::peer::PeerOptions;
@@ -99,6 +100,10 @@ pub struct Config {
     pub producer_id_expiration_ms: i64,
     /// Replication.
     pub replication: ReplicationOptions,
+    /// What consumer groups may do.
+    pub groups: GroupOptions,
+    /// How consumer groups are kept.
+    pub coordinator: CoordinatorOptions,
     /// Serving.
     pub service: ServiceOptions,
     /// The HTTP door.
@@ -122,6 +127,8 @@ impl Default for Config {
             commands: CommandOptions::default(),
             producer_id_expiration_ms: 24 * 60 * 60 * 1_000,
             replication: ReplicationOptions::default(),
+            groups: GroupOptions::default(),
+            coordinator: CoordinatorOptions::default(),
             service: ServiceOptions::default(),
             http: HttpOptions::default(),
             kafka: KafkaOptions::default(),
@@ -181,6 +188,17 @@ impl Config {
             self.service.batch_bytes_max <= self.service.body_bytes_in_flight_max,
             "message.max.bytes must not exceed queued.max.request.bytes: one request must be admissible",
         )?;
+        let groups = &self.groups;
+        demand(
+            (groups.session_timeout_ms_min..=groups.session_timeout_ms_max)
+                .contains(&groups.session_timeout_ms),
+            "group.consumer.session.timeout.ms must lie between group.min. and group.max.session.timeout.ms",
+        )?;
+        demand(
+            groups.heartbeat_interval_ms < groups.session_timeout_ms,
+            "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms",
+        )?;
+        demand(self.coordinator.offsets_partitions >= 1, "offsets.topic.num.partitions must be 1 or more")?;
         demand(
             self.replication.compaction_bytes_per_second_max > 0 || !self.replication.compaction_enabled,
             "log.cleaner.io.max.bytes.per.second must not be 0; to compact nothing, set log.cleaner.enable=false",

@@ -17,12 +17,13 @@ use super::isr::IsrBridge;
 use super::lobby::Lobby;
 use super::startup::{self, Joining};
 use super::stop::{self, Reason};
-use super::{Coordinator, NodeError, limits};
+use super::{NodeError, limits};
 use crate::clock::Clock;
 use crate::cluster::{
     Commands, Controller, Image, Keyspace, LiveState, Membership, Suspects, TopicConfig, Watcher,
 };
 use crate::config::Config;
+use crate::groups::{Coordinator, CoordinatorParts};
 use crate::http::HttpServer;
 use crate::kafka::KafkaServer;
 use crate::metrics::Metrics;
@@ -95,7 +96,7 @@ struct Floor {
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(config: Config, coordinator: Coordinator) -> Result<(), NodeError> {
+pub async fn run(config: Config, coordinator: super::Coordinator) -> Result<(), NodeError> {
     let tasks = Tasks::default();
     let place = Place::new();
     let work = Box::pin(run_watched(config, coordinator, tasks.clone(), &place));
@@ -104,7 +105,7 @@ pub async fn run(config: Config, coordinator: Coordinator) -> Result<(), NodeErr
 
 async fn run_watched(
     mut config: Config,
-    coordinator: Coordinator,
+    coordinator: super::Coordinator,
     tasks: Tasks,
     place: &Place,
 ) -> Result<(), NodeError> {
@@ -184,8 +185,21 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
     let commands = base.commands();
     floor.isr.connect(Arc::clone(&commands));
     let vitals = Arc::new(Vitals::default());
+    let groups = Coordinator::start(
+        CoordinatorParts {
+            me,
+            images: images.clone(),
+            replicas: Arc::clone(&floor.replicas),
+            clock: base.clock.clone(),
+            tasks: base.tasks.clone(),
+            options: base.config.coordinator.clone(),
+            group_options: base.config.groups.clone(),
+        },
+        base.stop.clone(),
+    );
     let service = Service::new(ServiceParts {
         me,
+        groups,
         image: images.clone(),
         replicas: Arc::clone(&floor.replicas),
         commands: Arc::clone(&commands),

@@ -12,6 +12,7 @@ use super::producer_ids::ProducerIdBlock;
 use super::readiness::Vitals;
 use crate::clock::Clock;
 use crate::cluster::{Commands, Image};
+use crate::groups::Coordinator;
 use crate::metrics::Metrics;
 use crate::replication::Replicas;
 use crate::types::Incarnation;
@@ -24,6 +25,8 @@ pub struct ServiceParts {
     pub image: watch::Receiver<Arc<Image>>,
     /// The replicas here.
     pub replicas: Arc<Replicas>,
+    /// The groups that are coordinated here.
+    pub groups: Arc<Coordinator>,
     /// How the cluster is changed.
     pub commands: Arc<Commands>,
     /// The way to other brokers.
@@ -45,6 +48,8 @@ pub struct Service {
     pub(super) reads: Arc<ByteBudget>,
     pub(super) seats: Arc<ReaderSeats>,
     pub(super) producer_ids: ProducerIdBlock,
+    /// Held by the one call that creates the topic of groups.
+    pub(super) offsets_topic_turn: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Service {
@@ -63,6 +68,7 @@ impl Service {
             reads: ByteBudget::new(options.read_bytes_in_flight_max, Default::default()),
             seats: ReaderSeats::new(options.waiting_reads_max, metrics.waiting_reads.clone()),
             producer_ids: ProducerIdBlock::default(),
+            offsets_topic_turn: tokio::sync::Mutex::default(),
             parts,
         })
     }

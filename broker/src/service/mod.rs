@@ -26,6 +26,7 @@ mod producer_ids;
 mod describe;
 mod remote_describe;
 mod readiness;
+mod groups;
 
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -39,6 +40,10 @@ pub use errors::{AdminError, FetchError, ProduceError};
 pub use fetch::{Fetch, FetchFrom, Fetched};
 pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use forward::{Forward, ForwardError};
+pub use groups::{
+    Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, OffsetReset, Poll,
+    PollToken, Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo,
+};
 pub use offsets::{EpochEnd, FoundOffset, OffsetQuery};
 pub use options::ServiceOptions;
 pub use produce::{BatchOrigin, Produce, Produced};

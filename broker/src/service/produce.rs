@@ -12,6 +12,7 @@ use super::broker::Service;
 use super::errors::ProduceError;
 use super::routing::Route;
 use crate::cluster::Topic;
+use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::metrics::seconds;
 use crate::record::{BatchHeader, BatchLimits, Compression, RecordError, check_keys, validate_batch};
 use crate::replication::{Acks, Append, AppendError, Appended, Partition, Written};
@@ -153,6 +154,11 @@ impl Service {
     }
 
     async fn produce_from(&self, produce: Produce, started: Instant) -> Result<Produced, ProduceError> {
+        if produce.tp.topic.as_str() == OFFSETS_TOPIC {
+            let reason =
+                format!("topic '{}' is internal: only consumer groups write there", produce.tp.topic);
+            return Err(ProduceError::Refused { reason });
+        }
         let longest = Duration::from_millis(self.parts.options.produce_timeout_ms_max);
         let job = Job {
             header: BatchHeader::read(&produce.batch)?,

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Forward, ForwardError, Service, ServiceOptions, ServiceParts, Vitals};
@@ -19,6 +20,7 @@ use crate::cluster::values::{TopicValue, Value};
 use crate::cluster::{
     CommandOptions, Commands, HostPort, Image, Key, Keyspace, Live, LiveState, Recovered, Registration,
 };
+use crate::groups::{Coordinator, CoordinatorOptions, CoordinatorParts, GroupOptions};
 use crate::metrics::Metrics;
 use crate::replication::{
     IsrOutcome, IsrProposal, IsrStore, LeaderLink, LinkError, Replicas, ReplicasParts, ReplicationOptions,
@@ -146,8 +148,25 @@ impl Bench {
         );
         let (other, vitals) = (Arc::new(Other::default()), Arc::new(Vitals::default()));
         vitals.set_coordinator_contact(true);
+        let groups = Coordinator::start(
+            CoordinatorParts {
+                me: life(ME),
+                images: image.clone(),
+                replicas: Arc::clone(&replicas),
+                clock: clock.clone(),
+                tasks: crate::tasks::Tasks::default(),
+                options: CoordinatorOptions {
+                    offsets_partitions: 4,
+                    retry_pause_ms: 5,
+                    ..CoordinatorOptions::default()
+                },
+                group_options: GroupOptions::default(),
+            },
+            CancellationToken::new(),
+        );
         let service = Service::new(ServiceParts {
             me: life(ME),
+            groups,
             image,
             replicas: Arc::clone(&replicas),
             commands: Arc::new(commands),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::broker::Service;
 use super::errors::AdminError;
 use crate::cluster::{ClusterError, CreatedTopic, Image, Topic, TopicPatch, TopicSpec};
+use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::types::TopicName;
 
 impl Service {
@@ -14,6 +15,12 @@ impl Service {
     /// # Errors
     /// Why it was not created.
     pub async fn create_topic(&self, spec: TopicSpec) -> Result<CreatedTopic, AdminError> {
+        refuse_for_groups(&spec.name)?;
+        self.create_topic_unchecked(spec).await
+    }
+
+    /// The same for a topic that clients may not create.
+    pub(super) async fn create_topic_unchecked(&self, spec: TopicSpec) -> Result<CreatedTopic, AdminError> {
         let created = self.parts.commands.create_topic(spec).await?;
         if let CreatedTopic::New(topic) = &created {
             let led = |topic: &Topic| {
@@ -30,6 +37,10 @@ impl Service {
     /// # Errors
     /// Why it was not changed.
     pub async fn alter_topic(&self, name: &TopicName, patch: TopicPatch) -> Result<Arc<Topic>, AdminError> {
+        if patch.partitions.is_some() {
+            // A group would be looked for in another partition than the one it is kept in.
+            refuse_for_groups(name)?;
+        }
         let topic = self.parts.commands.alter_topic(name, patch).await?;
         self.settled(|image| image.revision >= topic.mod_revision).await;
         Ok(topic)
@@ -40,6 +51,7 @@ impl Service {
     /// # Errors
     /// Why it was not deleted.
     pub async fn delete_topic(&self, name: &TopicName) -> Result<(), AdminError> {
+        refuse_for_groups(name)?;
         let id = self.parts.commands.delete_topic(name).await?;
         self.settled(|image| image.topic_by_id(id).is_none()).await;
         Ok(())
@@ -52,6 +64,14 @@ impl Service {
         let wait = Duration::from_millis(self.parts.options.settle_ms_max);
         let _ = tokio::time::timeout(wait, images.wait_for(|image| shows(image))).await;
     }
+}
+
+/// The topic of groups is made when it is needed, and neither deleted nor repartitioned.
+fn refuse_for_groups(name: &TopicName) -> Result<(), AdminError> {
+    if name.as_str() != OFFSETS_TOPIC {
+        return Ok(());
+    }
+    Err(AdminError::Invalid { reason: format!("topic '{name}' is internal: it keeps the consumer groups") })
 }
 
 impl From<ClusterError> for AdminError {

@@ -48,9 +48,7 @@ impl CoordinatorOptions {
     #[must_use]
     pub fn topic_config(&self) -> BTreeMap<String, String> {
         let settings = [
-            // Until logs are compacted, nothing is taken away: the state of every group is in there.
-            ("retention.ms", "-1".to_owned()),
-            ("retention.bytes", "-1".to_owned()),
+            ("cleanup.policy", "compact".to_owned()),
             ("segment.bytes", self.offsets_segment_bytes.to_string()),
         ];
         settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

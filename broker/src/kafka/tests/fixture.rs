@@ -18,6 +18,7 @@ use crate::cluster::values::{TopicValue, Value, encode};
 use crate::cluster::{
     CommandOptions, Commands, HostPort, Image, Key, Keyspace, Live, LiveState, Recovered, Registration,
 };
+use crate::groups::{Coordinator, CoordinatorOptions, CoordinatorParts, GroupOptions};
 use crate::kafka::{KafkaOptions, KafkaServer};
 use crate::metrics::Metrics;
 use crate::net::listen;
@@ -192,8 +193,21 @@ impl Broker {
             image.clone(),
             CommandOptions::default(),
         );
+        let groups = Coordinator::start(
+            CoordinatorParts {
+                me,
+                images: image.clone(),
+                replicas: Arc::clone(&replicas),
+                clock: clock.clone(),
+                tasks: crate::tasks::Tasks::default(),
+                options: CoordinatorOptions::default(),
+                group_options: GroupOptions::default(),
+            },
+            CancellationToken::new(),
+        );
         let service = Service::new(ServiceParts {
             me,
+            groups,
             image,
             replicas,
             commands: Arc::new(commands),
