@@ -110,7 +110,7 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             alone: None,
             out: Chunks::default(),
             admitted: Vec::new(),
-            caller: Caller { link: None, turn: Arc::default() },
+            caller: Caller::default(),
             fresh: true,
             links_only,
             leaving: None,
@@ -119,6 +119,12 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             source,
             sink,
         }
+    }
+
+    /// Tells where the client calls from.
+    pub(super) fn from_host(mut self, host: String) -> Self {
+        self.caller.client_host = host;
+        self
     }
 
     /// Serves until the connection ends: why, and whose link it was, if it was one.
@@ -275,6 +281,7 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             return Ok(());
         }
         self.caller.link = header.client_id.as_deref().and_then(broker_of_link);
+        self.caller.client_id = header.client_id.clone().unwrap_or_default();
         if self.caller.link.is_some() {
             self.pipeline.let_answers_overtake();
             self.patience.relax(&self.shared.options);

@@ -51,10 +51,8 @@ impl Handler for Dispatch {
             Request::InitProducerId(request) => holding(claim, async move {
                 answer(Response::InitProducerId(this.init_producer_id(request).await))
             }),
-            // Not advertised, so never decoded.
             Request::Group(request) => {
-                let reason = format!("{:?} is not served", request.key());
-                std::future::ready(Outcome::HangUp(reason)).boxed()
+                holding(claim, async move { answer(Response::Group(this.group(&caller, *request).await)) })
             }
         }
     }

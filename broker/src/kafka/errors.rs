@@ -1,5 +1,6 @@
 //! The one map from what can go wrong in the service to Kafka's error numbers.
 
+use crate::groups::{CoordinatorError, GroupError};
 use crate::record::RecordError;
 use crate::replication::Written;
 use crate::service::{AdminError, FetchError, ProduceError};
@@ -99,6 +100,47 @@ pub(super) fn fetch_code(error: &FetchError) -> ErrorCode {
         FetchError::Storage { .. } => ErrorCode::KafkaStorageError,
         FetchError::Overloaded => ErrorCode::ThrottlingQuotaExceeded,
         FetchError::Replica(code) => *code,
+    }
+}
+
+/// The number of a group's refusal.
+pub(super) fn group_code(error: &GroupError) -> ErrorCode {
+    use ErrorCode as C;
+    use GroupError as E;
+    match error {
+        E::InvalidGroupId => C::InvalidGroupId,
+        E::InvalidRequest { .. } | E::TooLong { .. } => C::InvalidRequest,
+        E::TooMany { .. } => C::InvalidCommitOffsetSize,
+        E::GroupIdNotFound => C::GroupIdNotFound,
+        E::GroupTypeMismatch { .. } | E::InconsistentGroupProtocol => C::InconsistentGroupProtocol,
+        E::NonEmptyGroup => C::NonEmptyGroup,
+        E::GroupMaxSizeReached { .. } => C::GroupMaxSizeReached,
+        E::UnknownMember => C::UnknownMemberId,
+        E::FencedInstance => C::FencedInstanceId,
+        E::UnreleasedInstance => C::UnreleasedInstanceId,
+        E::FencedEpoch { .. } => C::FencedMemberEpoch,
+        E::StaleEpoch { .. } | E::NotAssigned { .. } => C::StaleMemberEpoch,
+        E::IllegalGeneration { .. } => C::IllegalGeneration,
+        E::RebalanceInProgress => C::RebalanceInProgress,
+        E::MemberIdRequired { .. } => C::MemberIdRequired,
+        E::InvalidSessionTimeout { .. } => C::InvalidSessionTimeout,
+        E::UnsupportedAssignor => C::UnsupportedAssignor,
+        E::UnsupportedRegex => C::InvalidRegularExpression,
+        E::UnknownTopicOrPartition => C::UnknownTopicOrPartition,
+        E::OffsetMetadataTooLarge { .. } => C::OffsetMetadataTooLarge,
+        E::InvalidOffset => C::OffsetOutOfRange,
+        E::GroupSubscribedToTopic => C::GroupSubscribedToTopic,
+    }
+}
+
+/// The number for a group that was not asked. Clients are sent to look for the coordinator again, or told to wait; an
+/// overloaded one tells other brokers as it is.
+pub(super) fn coordinator_code(error: CoordinatorError, for_broker: bool) -> ErrorCode {
+    match error {
+        CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
+        CoordinatorError::LoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+        CoordinatorError::Overloaded if for_broker => ErrorCode::ThrottlingQuotaExceeded,
+        CoordinatorError::Overloaded => ErrorCode::CoordinatorNotAvailable,
     }
 }
 

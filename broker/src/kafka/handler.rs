@@ -11,10 +11,14 @@ use crate::types::BrokerId;
 use crate::wire::{Request, Response};
 
 /// Whose request it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Caller {
     /// The broker whose link it is; `None` for a client.
     pub(super) link: Option<BrokerId>,
+    /// What it calls itself.
+    pub(super) client_id: String,
+    /// Where it calls from.
+    pub(super) client_host: String,
     /// Held by the one Produce request of the connection that is on its way to the log. Fair: first come, first served.
     pub(super) turn: Arc<Mutex<()>>,
 }

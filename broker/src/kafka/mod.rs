@@ -23,6 +23,7 @@ mod produce;
 mod producer_ids;
 mod fetch;
 mod offsets;
+mod groups;
 
 #[cfg(test)]
 mod tests;

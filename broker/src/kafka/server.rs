@@ -147,7 +147,10 @@ impl<H: Handler> Door<H> {
         async move {
             let _open = Open::new(counts.open);
             let (source, sink) = stream.into_split();
-            let (end, link) = Connection::new(shared, source, sink, links_only).serve(stop).await;
+            let (end, link) = Connection::new(shared, source, sink, links_only)
+                .from_host(from.ip().to_string())
+                .serve(stop)
+                .await;
             match end {
                 End::Malformed(_) => counts.malformed.inc(),
                 End::NoPlace => counts.refused.inc(),

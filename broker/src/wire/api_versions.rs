@@ -69,11 +69,6 @@ const SUPPORTED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::ApiVersions, min: 0, max: 4 },
     ApiVersionRange { key: ApiKey::InitProducerId, min: 0, max: 4 },
     ApiVersionRange { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4 },
-];
-
-/// What we read and write, but have no handler for: neither advertised nor taken from anybody. A row moves up to
-/// [`SUPPORTED`] with its handler.
-const UNSERVED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::OffsetCommit, min: 2, max: 9 },
     ApiVersionRange { key: ApiKey::OffsetFetch, min: 1, max: 9 },
     ApiVersionRange { key: ApiKey::FindCoordinator, min: 0, max: 4 },
@@ -88,6 +83,10 @@ const UNSERVED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::ConsumerGroupHeartbeat, min: 0, max: 1 },
     ApiVersionRange { key: ApiKey::ConsumerGroupDescribe, min: 0, max: 1 },
 ];
+
+/// What we read and write, but have no handler for: neither advertised nor taken from anybody. A row moves up to
+/// [`SUPPORTED`] with its handler.
+const UNSERVED: &[ApiVersionRange] = &[];
 
 /// All that we read and write, served or not.
 pub(super) fn known_apis() -> impl Iterator<Item = &'static ApiVersionRange> {
