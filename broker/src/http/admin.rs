@@ -54,6 +54,11 @@ pub(super) fn refuse_unless_json(request: &Request) -> Result<(), Problem> {
 /// The JSON body of a command. Without a Content-Type it is taken for JSON, and so is what curl calls a form.
 async fn take_json(door: &Door, request: Request) -> Result<Bytes, Problem> {
     refuse_unless_json(&request)?;
+    json_body(door, request).await
+}
+
+/// The same for a request that may have parameters.
+pub(super) async fn json_body(door: &Door, request: Request) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let curls_default = "application/x-www-form-urlencoded";
@@ -73,11 +78,15 @@ pub(super) async fn body_of<T: DeserializeOwned + Default>(
     door: &Door,
     request: Request,
 ) -> Result<T, Problem> {
-    let body: Bytes = take_json(door, request).await?;
+    parsed(&take_json(door, request).await?)
+}
+
+/// A command's body, read; nothing stands for a wish without particulars.
+pub(super) fn parsed<T: DeserializeOwned + Default>(body: &Bytes) -> Result<T, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    expect_object(&body).map_err(Problem::bad_request)?;
-    serde_json::from_slice(&body)
+    expect_object(body).map_err(Problem::bad_request)?;
+    serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
 }

@@ -8,11 +8,14 @@
 //! | 400 | 400 | the request is malformed; the message says where |
 //! | 40003 | 400 | a new producer epoch must begin at sequence 0 |
 //! | 40302 | 403 | a newer epoch of this producer has taken over (`Producer-Epoch`) |
-//! | 404, 40401, 40402 | 404 | no such address, topic, partition |
+//! | 404, 40401, 40402, 40403 | 404 | no such address, topic, partition, group |
 //! | 405, 406, 408, 415 | same | method, answer type, a body that does not come, body type |
 //! | 40910 | 409 | a topic of this name exists and differs |
 //! | 40911 | 409 | the producer's sequence has a gap (`Producer-Expected-Seq`) |
+//! | 40920 | 409 | the group does not know the member, or not in this epoch: join again |
+//! | 40921 | 409 | the group's members are in the way |
 //! | 410 | 410 | the offset lies below the log start (`log_start`) |
+//! | 41002 | 410 | a member without `auto_offset_reset` has no position that can be read |
 //! | 412 | 412 | the log does not end at `Tidemark-Expected-Offset` (`next_offset`) |
 //! | 413, 41301 | 413 | the body, the batch is too large |
 //! | 416 | 416 | the offset lies beyond the end (`next_offset`) |
@@ -27,6 +30,7 @@
 //! | 50305 | 503 | the leader's followers are quiet |
 //! | 50306, 50308 | 503 | the leader's disk is full, cannot be written |
 //! | 50307 | 503 | the leader is new and settles |
+//! | 50309 | 503 | the group's coordinator does not answer |
 //! | 50401..50404 | 504 | appended or sent, outcome unknown: `written` is `maybe` |
 //!
 //! *Invariant:* whatever has `"written":"no"` was stored nowhere.
@@ -39,9 +43,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::groups::GroupError;
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, FetchError, Overloaded, ProduceError};
+use crate::service::{AdminError, FetchError, GroupCallError, Overloaded, ProduceError};
 
 /// A refusal, ready to be said.
 #[derive(Clone, Debug)]
@@ -292,6 +297,56 @@ impl From<AdminError> for Problem {
                 Self::new(S::GATEWAY_TIMEOUT, message).detail(2).retriable().written(Written::Maybe)
             }
         }
+    }
+}
+
+impl From<GroupCallError> for Problem {
+    fn from(error: GroupCallError) -> Self {
+        use GroupCallError as E;
+        use StatusCode as S;
+        let (message, retriable) = (error.to_string(), error.is_retriable());
+        let problem = match error {
+            E::Refused(refused) => return Self::from(refused),
+            E::Read(error) => return error.into(),
+            E::NoPosition { .. } => Self::new(S::GONE, message).detail(2),
+            E::NoCoordinator { .. } => Self::new(S::SERVICE_UNAVAILABLE, message).detail(9),
+            E::NoOffsetsTopic(_) => Self::new(S::SERVICE_UNAVAILABLE, message).detail(9),
+            E::Overloaded => Self::new(S::TOO_MANY_REQUESTS, message),
+            E::Invalid { .. } => Self::bad_request(message),
+        };
+        if retriable { problem.retriable() } else { problem }
+    }
+}
+
+impl From<GroupError> for Problem {
+    fn from(refused: GroupError) -> Self {
+        use GroupError as E;
+        use StatusCode as S;
+        let message = refused.to_string();
+        let retriable = refused == E::RebalanceInProgress;
+        let problem = match refused {
+            E::GroupIdNotFound => Self::new(S::NOT_FOUND, message).detail(3),
+            E::UnknownTopicOrPartition => Self::new(S::NOT_FOUND, message).detail(2),
+            E::UnknownMember
+            | E::FencedInstance
+            | E::FencedEpoch { .. }
+            | E::StaleEpoch { .. }
+            | E::NotAssigned { .. }
+            | E::IllegalGeneration { .. }
+            | E::MemberIdRequired { .. } => {
+                let advice = "; POST /v1/groups/{group}/members joins anew";
+                Self::new(S::CONFLICT, format!("fenced: {message}{advice}")).detail(20)
+            }
+            E::GroupTypeMismatch { .. }
+            | E::NonEmptyGroup
+            | E::GroupMaxSizeReached { .. }
+            | E::UnreleasedInstance
+            | E::RebalanceInProgress
+            | E::InconsistentGroupProtocol
+            | E::GroupSubscribedToTopic => Self::new(S::CONFLICT, message).detail(21),
+            _ => Self::bad_request(message),
+        };
+        if retriable { problem.retriable() } else { problem }
     }
 }
 

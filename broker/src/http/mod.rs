@@ -43,6 +43,7 @@ mod stream;
 mod admin;
 mod topics;
 mod producers;
+mod groups;
 mod cluster;
 mod operations;
 mod openapi;

@@ -18,6 +18,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
     tags(
         (name = "produce", description = "Records in"),
         (name = "read", description = "Records out"),
+        (name = "groups", description = "Consumer groups: members that share topics, and offsets that are kept"),
         (name = "topics", description = "Topics and partitions"),
         (name = "cluster", description = "Brokers"),
         (name = "operations", description = "Health and figures"),
@@ -38,6 +39,101 @@ pub(super) struct ProblemAnswer {
     /// Whether the records are stored: no, maybe, yes.
     #[schema(example = "no")]
     written: String,
+}
+
+/// The group of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct GroupParam {
+    /// Any text of up to 512 bytes, percent-encoded.
+    group: String,
+}
+
+/// The member of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct MemberParams {
+    /// Any text of up to 512 bytes, percent-encoded.
+    group: String,
+    /// As it was given when the member joined.
+    member: String,
+}
+
+/// How much a poll gives, and how long it waits.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PollParams {
+    /// How long to wait for records.
+    wait_ms: Option<u64>,
+    /// About so many bytes; one record is always returned.
+    max_bytes: Option<u64>,
+    /// So many records; 500 if left out.
+    max_records: Option<u64>,
+    /// text (the default), json or base64.
+    r#as: Option<String>,
+}
+
+/// Which offsets.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OffsetsParams {
+    /// The topic.
+    topic: String,
+    /// The partition; all of the topic's if left out.
+    partition: Option<i32>,
+}
+
+/// A record of a poll.
+#[derive(ToSchema)]
+pub(super) struct PolledRecordAnswer {
+    /// The topic.
+    topic: String,
+    /// The partition.
+    partition: i32,
+    /// Its place in the partition's log.
+    offset: i64,
+    /// Milliseconds since 1970.
+    timestamp: i64,
+    /// Its key, if it is text; else key_b64.
+    key: Option<String>,
+    /// Its value, if it is text; else value_b64.
+    value: Option<String>,
+    /// A text, null, or an array of these for each name; headers_b64 for what is not text.
+    headers: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// What a poll brought.
+#[derive(ToSchema)]
+pub(super) struct PollAnswer {
+    /// In the order of each partition.
+    records: Vec<PolledRecordAnswer>,
+    /// To be sent as ack with the next poll.
+    token: String,
+    /// The member's epoch.
+    member_epoch: i32,
+}
+
+/// What a request about a group may be refused with.
+#[derive(IntoResponses)]
+pub(super) enum GroupRefusals {
+    /// Malformed, or beyond a limit.
+    #[response(status = 400)]
+    Malformed(#[to_schema] ProblemAnswer),
+    /// No such group, topic or partition.
+    #[response(status = 404)]
+    Missing(#[to_schema] ProblemAnswer),
+    /// The answer would be JSON.
+    #[response(status = 406)]
+    NotAcceptable(#[to_schema] ProblemAnswer),
+    /// Fenced: the member is to join again (40920); or the group's members are in the way (40921).
+    #[response(status = 409)]
+    Conflict(#[to_schema] ProblemAnswer),
+    /// Too many requests wait.
+    #[response(status = 429)]
+    TooMany(#[to_schema] ProblemAnswer),
+    /// The group's coordinator does not answer: the same request may be sent again.
+    #[response(status = 503)]
+    NotNow(#[to_schema] ProblemAnswer),
 }
 
 /// The topic of a path.

@@ -21,7 +21,7 @@ use super::openapi::Head;
 use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
-use super::{cluster, operations, produce, producers, read, topics};
+use super::{cluster, groups, operations, produce, producers, read, topics};
 use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
@@ -108,6 +108,15 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(topics::get, topics::put, topics::patch, topics::delete))
         .routes(routes!(topics::partitions))
         .routes(routes!(producers::create))
+        .routes(routes!(groups::describe::list))
+        .routes(routes!(groups::describe::get, groups::describe::delete))
+        .routes(routes!(groups::describe::lag))
+        .routes(routes!(groups::members::join))
+        .routes(routes!(groups::members::leave))
+        .routes(routes!(groups::members::heartbeat))
+        .routes(routes!(groups::poll::poll))
+        .routes(routes!(groups::offsets::get, groups::offsets::put, groups::offsets::delete))
+        .routes(routes!(groups::reset::reset))
         .routes(routes!(cluster::cluster))
         .routes(routes!(cluster::brokers))
         .routes(routes!(operations::health))

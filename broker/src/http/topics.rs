@@ -70,6 +70,8 @@ pub(super) struct TopicAnswer {
     partitions: usize,
     /// How many replicas each has.
     replication_factor: usize,
+    /// Whether it belongs to the system: clients neither write it nor delete it.
+    internal: bool,
     /// Settings that differ from the defaults.
     config: BTreeMap<String, String>,
 }
@@ -77,6 +79,7 @@ pub(super) struct TopicAnswer {
 impl From<TopicView> for TopicAnswer {
     fn from(view: TopicView) -> Self {
         Self {
+            internal: view.name.is_internal(),
             name: view.name.as_str().to_owned(),
             id: view.id.to_string(),
             partitions: view.partitions,

@@ -1,6 +1,7 @@
 //! The door over a real broker of one: requests go in at the entrance, as from a connection.
 
 mod admin;
+mod groups;
 mod produce;
 mod read;
 mod server;
