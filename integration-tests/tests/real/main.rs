@@ -10,6 +10,7 @@ mod http_produce;
 mod http_read;
 mod http_routing;
 mod bad_input;
+mod groups;
 mod kafka_port;
 mod storage;
 mod compaction;
