@@ -82,10 +82,6 @@ impl Counter {
     fn close(&self) {
         *self.queue.lock() = None;
     }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.queue.lock().is_some()
-    }
 }
 
 /// One reign.

@@ -126,12 +126,6 @@ impl Coordinator {
         counter.ask(request).await
     }
 
-    /// The partitions of the offsets topic whose groups are coordinated here, and whether they are loaded.
-    #[must_use]
-    pub fn shards(&self) -> Vec<(PartitionIndex, bool)> {
-        self.hosted.lock().iter().map(|(shard, host)| (*shard, host.counter.is_open())).collect()
-    }
-
     async fn follow(self: Arc<Self>, stop: CancellationToken) {
         let mut images = self.images.clone();
         loop {

@@ -11,7 +11,7 @@ use crate::cluster::HostPort;
 use crate::groups::coordinator::offsets_topic;
 use crate::groups::{CoordinatorError, GroupId, GroupListing, GroupView, Reply, Request};
 use crate::service::Service;
-use crate::types::BrokerId;
+use crate::types::{BrokerId, PartitionIndex};
 use crate::wire;
 
 impl Service {
@@ -46,7 +46,13 @@ impl Service {
     /// That some are not loaded yet, or cannot be asked.
     pub async fn list_groups_here(&self) -> Result<Vec<GroupListing>, CoordinatorError> {
         let mut all = Vec::new();
-        for (shard, _) in self.parts.groups.shards() {
+        let image = self.image();
+        let Some(topic) = image.topic(&offsets_topic()) else { return Ok(all) };
+        let is_mine = |shard: &PartitionIndex| {
+            topic.record(*shard).is_some_and(|record| record.state.leader == Some(self.parts.me))
+        };
+        // One that is not hosted yet says that this is not its coordinator: the list would not be whole.
+        for shard in (0..topic.partition_count()).map(PartitionIndex).filter(is_mine) {
             if let Reply::List(groups) = self.parts.groups.handle(shard, Request::List).await? {
                 all.extend(groups);
             }

@@ -24,6 +24,9 @@ mod refusals;
 mod reset;
 mod to_wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::GroupCallError;
 pub use lag::{Lag, LagOfPartition};
 pub use members::{Assignment, JoinGroup, JoinedGroup, MemberBeat, OffsetReset};

@@ -21,6 +21,12 @@ use crate::groups::{ConsumerHeartbeatReply, GroupError, GroupId, MemberId, Topic
 use crate::service::{Fetched, Service};
 use crate::types::{Offset, TopicPartition};
 
+/// How soon a member that has nothing to read heartbeats again.
+const EMPTY_HANDED_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often a poll begins anew because the member moved on meanwhile.
+const STALE_MAX: u32 = 3;
+
 /// What a poll's answer hands to the client, to be brought back with the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollToken {
@@ -95,8 +101,16 @@ impl Service {
         }
         let turn = poll.token.as_ref().map_or(0, |token| token.turn);
         let mut epoch = poll.token.as_ref().map(|token| token.epoch);
+        let mut stale = 0;
         loop {
-            let mut round = self.next_round(&poll, epoch, &taken).await?;
+            let mut round = match self.next_round(&poll, epoch, &taken).await {
+                // Another request of the same member moved it meanwhile.
+                Err(GroupCallError::Refused(GroupError::StaleEpoch { .. })) if stale < STALE_MAX => {
+                    (stale, epoch) = (stale + 1, None);
+                    continue;
+                }
+                round => round?,
+            };
             if let Some(got) = self.read_in_round(&poll, &mut round, turn, wait_until).await? {
                 let partitions = self.told(&round, turn, got);
                 return Ok(Polled { epoch: round.beat.epoch, next_turn: turn.wrapping_add(1), partitions });
@@ -158,7 +172,11 @@ impl Service {
         turn: u32,
         wait_until: Instant,
     ) -> Result<Option<Vec<Got>>, GroupCallError> {
-        let interval = Duration::from_millis(u64::from(round.beat.heartbeat_interval_ms.max(100)));
+        let mut interval = Duration::from_millis(u64::from(round.beat.heartbeat_interval_ms.max(100)));
+        if round.assigned.is_empty() {
+            // Another member may be about to give some up.
+            interval = interval.min(EMPTY_HANDED_INTERVAL);
+        }
         let beat_due = self.parts.clock.now() + interval;
         let mut wait = Duration::ZERO;
         loop {

@@ -1,0 +1,124 @@
+//! Groups over a real log: loaded again, led elsewhere, written at once by many.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::GroupCallError;
+use crate::groups::{CommitOffset, GroupError, GroupId};
+use crate::service::ServiceOptions;
+use crate::service::test_support::{Bench, ME, OTHER, tp};
+use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName};
+use crate::wire::{
+    ErrorCode, GroupRequest, GroupResponse, OffsetCommitResponse, OffsetResult, OffsetTopicResult, Request,
+    Response,
+};
+
+const OFFSETS: &str = "__consumer_offsets";
+
+async fn bench(fetch_timeout_ms: u64) -> Bench {
+    let options = ServiceOptions { retry_pause_ms: 5, fetch_timeout_ms, ..ServiceOptions::default() };
+    let bench = Bench::with(options).await;
+    bench.topic("t", 1, &[]).await;
+    bench.topic(OFFSETS, 1, &[]).await;
+    bench
+}
+
+fn at(offset: i64) -> Vec<CommitOffset> {
+    vec![CommitOffset {
+        topic: TopicName::new("t").unwrap(),
+        topic_id: None,
+        partition: PartitionIndex(0),
+        offset: Offset(offset),
+        leader_epoch: LeaderEpoch::NONE,
+        metadata: String::new(),
+    }]
+}
+
+async fn kept(bench: &Bench, group: &GroupId) -> Option<i64> {
+    let fetched = bench.service.committed_offsets(group, None, None).await.unwrap();
+    fetched.into_iter().find_map(|one| Some(one.committed?.offset.0))
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_in_the_next_reign() {
+    let bench = bench(20_000).await;
+    let (one, two) = (GroupId::from("one"), GroupId::from("two"));
+    bench.service.commit_offsets(&one, None, at(1)).await.unwrap();
+    bench.service.commit_offsets(&one, None, at(7)).await.unwrap();
+    bench.service.commit_offsets(&two, None, at(9)).await.unwrap();
+    bench.service.delete_group(&two).await.unwrap();
+    bench.lead(&tp(OFFSETS, 0), None, 1).await;
+    bench.lead(&tp(OFFSETS, 0), Some(ME), 2).await;
+    assert_eq!(kept(&bench, &one).await, Some(7));
+    assert_eq!(kept(&bench, &two).await, None);
+    let listed = bench.service.list_groups().await.unwrap();
+    assert_eq!(listed.iter().map(|group| group.group.as_str()).collect::<Vec<_>>(), ["one"]);
+    bench.service.commit_offsets(&one, None, at(8)).await.unwrap();
+    assert_eq!(kept(&bench, &one).await, Some(8));
+}
+
+#[tokio::test]
+async fn without_a_coordinator_a_request_ends_at_its_deadline() {
+    let bench = bench(100).await;
+    bench.lead(&tp(OFFSETS, 0), None, 1).await;
+    let group = GroupId::from("g");
+    let refused = bench.service.commit_offsets(&group, None, at(1)).await.unwrap_err();
+    assert!(matches!(refused, GroupCallError::NoCoordinator { .. }) && refused.is_retriable(), "{refused}");
+}
+
+#[tokio::test]
+async fn another_broker_is_asked_in_kafkas_words_and_again_while_it_loads() {
+    let bench = bench(20_000).await;
+    bench.set_live(OTHER, true).await;
+    bench.lead(&tp(OFFSETS, 0), Some(OTHER), 1).await;
+    let answer = |error| {
+        let partitions = vec![OffsetResult { index: 0, error }];
+        let topics = vec![OffsetTopicResult { name: "t".to_owned(), partitions }];
+        Ok(Response::Group(GroupResponse::OffsetCommit(OffsetCommitResponse { topics })))
+    };
+    for error in [
+        ErrorCode::CoordinatorLoadInProgress,
+        ErrorCode::NotCoordinator,
+        ErrorCode::None,
+        ErrorCode::UnknownMemberId,
+        ErrorCode::StaleMemberEpoch,
+    ] {
+        bench.other.will_answer(answer(error));
+    }
+    let group = GroupId::from("g");
+    let member = Some(("m".into(), 3));
+    let commit = || bench.service.commit_offsets(&group, member.clone(), at(5));
+    assert_eq!(commit().await, Ok(vec![Ok(())]));
+    assert_eq!(commit().await, Err(GroupCallError::Refused(GroupError::UnknownMember)));
+    assert_eq!(commit().await, Ok(vec![Err(GroupError::StaleEpoch { current: -1 })]));
+    let asked = bench.other.asked();
+    assert_eq!(asked.len(), 5);
+    let Some((OTHER, Request::Group(first))) = asked.first() else { panic!("{asked:?}") };
+    let GroupRequest::OffsetCommit(commit) = first.as_ref() else { panic!("{first:?}") };
+    assert_eq!((commit.group_id.as_str(), commit.member_id.as_str(), commit.epoch), ("g", "m", 3));
+    assert_eq!(commit.topics[0].partitions[0].offset, Offset(5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_commits_of_many_groups_are_all_there() {
+    const GROUPS: i64 = 100;
+    const COMMITS: i64 = 100;
+    let bench = bench(20_000).await;
+    let service = &bench.service;
+    join_all((0..GROUPS).map(|n| async move {
+        let group = GroupId::from(format!("g{n}"));
+        for offset in 1..=COMMITS {
+            service.commit_offsets(&group, None, at(n * 1_000 + offset)).await.unwrap();
+        }
+    }))
+    .await;
+    bench.lead(&tp(OFFSETS, 0), None, 1).await;
+    bench.lead(&tp(OFFSETS, 0), Some(ME), 2).await;
+    let all = async {
+        for n in 0..GROUPS {
+            assert_eq!(kept(&bench, &GroupId::from(format!("g{n}"))).await, Some(n * 1_000 + COMMITS));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+}
