@@ -26,7 +26,8 @@ pub(in crate::http) struct MemberWish {
     topics: Vec<String>,
     /// How long it may be silent before its partitions go to others.
     session_timeout_ms: Option<u32>,
-    /// The same in each of its lives: a member with it that joins again gets its partitions back.
+    /// A name of its own, which only one member may have at a time: until that one has left, or its session has ended,
+    /// nobody else joins with it.
     instance_id: Option<String>,
     /// Where it begins in a partition without a committed offset: earliest, latest (the default), or none to be told.
     auto_offset_reset: Option<String>,
