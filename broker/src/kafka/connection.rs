@@ -122,7 +122,7 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
     }
 
     /// Tells where the client calls from.
-    pub(super) fn from_host(mut self, host: String) -> Self {
+    pub(super) fn calling_from(mut self, host: String) -> Self {
         self.caller.client_host = host;
         self
     }

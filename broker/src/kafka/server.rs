@@ -148,7 +148,7 @@ impl<H: Handler> Door<H> {
             let _open = Open::new(counts.open);
             let (source, sink) = stream.into_split();
             let (end, link) = Connection::new(shared, source, sink, links_only)
-                .from_host(from.ip().to_string())
+                .calling_from(from.ip().to_string())
                 .serve(stop)
                 .await;
             match end {

@@ -33,7 +33,7 @@ use crate::replication::{Replicas, ReplicasParts, ReplicationError, ReplicationO
 use crate::service::{Service, ServiceParts, Vitals};
 use crate::storage::DataDir;
 use crate::tasks::Tasks;
-use crate::types::{BrokerId, TopicPartition};
+use crate::types::{BrokerId, Incarnation, TopicPartition};
 
 /// Reports of dead peers that may wait; more are dropped, since they come again.
 const SUSPECTS_QUEUED_MAX: usize = 64;
@@ -185,21 +185,9 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
     let commands = base.commands();
     floor.isr.connect(Arc::clone(&commands));
     let vitals = Arc::new(Vitals::default());
-    let groups = Coordinator::start(
-        CoordinatorParts {
-            me,
-            images: images.clone(),
-            replicas: Arc::clone(&floor.replicas),
-            clock: base.clock.clone(),
-            tasks: base.tasks.clone(),
-            options: base.config.coordinator.clone(),
-            group_options: base.config.groups.clone(),
-        },
-        base.stop.clone(),
-    );
     let service = Service::new(ServiceParts {
         me,
-        groups,
+        groups: coordinate_groups(&base, &floor, me),
         image: images.clone(),
         replicas: Arc::clone(&floor.replicas),
         commands: Arc::clone(&commands),
@@ -254,6 +242,20 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
     base.stop.cancel();
     drop(suspects);
     close_and_leave(&floor.replicas, floor.data_dir, &membership, reason).await
+}
+
+/// The groups whose partitions this broker leads.
+fn coordinate_groups(base: &Base, floor: &Floor, me: Incarnation) -> Arc<Coordinator> {
+    let parts = CoordinatorParts {
+        me,
+        images: base.watcher.images(),
+        replicas: Arc::clone(&floor.replicas),
+        clock: base.clock.clone(),
+        tasks: base.tasks.clone(),
+        options: base.config.coordinator.clone(),
+        group_options: base.config.groups.clone(),
+    };
+    Coordinator::start(parts, base.stop.clone())
 }
 
 /// The last steps, in order: flush and close every log, say that they are whole, give the lease back.
@@ -379,7 +381,7 @@ async fn become_active(
     base: &Base,
     membership: &Arc<Membership>,
     mut converged: watch::Receiver<bool>,
-    me: crate::types::Incarnation,
+    me: Incarnation,
 ) {
     base.watcher.first_image().await;
     if converged.wait_for(|done| *done).await.is_err() {

@@ -1,4 +1,4 @@
-//! What a broker can do, in its own words: produce, fetch, offsets, topics, describe. No HTTP and no Kafka types.
+//! What a broker can do, in its own words: produce, fetch, offsets, topics, groups, describe. No HTTP and no Kafka types.
 //!
 //! The doors translate into the verbs here and translate the answers back; nothing here knows which door asked.
 //! Any broker answers any request: what it does not lead, it sends on to the broker that does ([`Forward`]).

@@ -128,9 +128,13 @@ async fn the_document_names_every_address_and_its_methods() {
     let front = Front::new().await;
     let document = front.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 11, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 20, "{:?}", paths.keys());
     for (path, methods) in paths {
-        let path = path.replace("{topic}", "t").replace("{partition}", "0");
+        let path = path
+            .replace("{topic}", "t")
+            .replace("{partition}", "0")
+            .replace("{group}", "g")
+            .replace("{member}", "m");
         let options = front.send("OPTIONS", &path, &[], "").await;
         assert_eq!((options.status.as_u16(), options.body.as_str()), (204, ""), "{path}");
         let mut allowed: Vec<String> = options.header("allow").split(',').map(str::to_lowercase).collect();
