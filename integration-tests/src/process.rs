@@ -136,6 +136,8 @@ pub struct Usage {
     pub cpu: Duration,
     /// Resident memory.
     pub resident_bytes: u64,
+    /// What of it is the program's own file, and pages of other files: no memory that the process has taken for itself.
+    pub file_bytes: u64,
 }
 
 /// Reads the usage of a running process.
@@ -148,10 +150,13 @@ pub fn usage(pid: u32) -> Result<Usage> {
     let number = |n: usize| -> Result<u64> {
         Ok(fields.split(' ').nth(n).context("a stat line that is too short")?.parse()?)
     };
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let file_pages: u64 = statm.split(' ').nth(2).context("a statm line that is too short")?.parse()?;
     // Fields 14, 15 and 24 of proc(5), counted from the one after the name; ticks are 10 ms wherever Linux runs today.
     Ok(Usage {
         cpu: Duration::from_millis((number(11)? + number(12)?) * 10),
         resident_bytes: number(21)? * 4096,
+        file_bytes: file_pages * 4096,
     })
 }
 

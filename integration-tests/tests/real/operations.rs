@@ -27,10 +27,14 @@ async fn idle_brokers_are_small_and_quiet() -> Result<()> {
         let now = usage(cluster.broker(id).process()?.id())?;
         let cpu = now.cpu - then.cpu;
         println!(
-            "broker {id}: {} KiB resident, {cpu:?} of {span:?} on a processor",
-            now.resident_bytes >> 10
+            "broker {id}: {} KiB resident, {} KiB of them code; {cpu:?} of {span:?} on a processor",
+            now.resident_bytes >> 10,
+            now.file_bytes >> 10
         );
-        assert!(now.resident_bytes < 30 << 20, "{} bytes resident", now.resident_bytes);
+        // The code of an unoptimised build is three times as large as that of a release, so it is not what is judged: with a
+        // release's code of some 8 MiB this stays far below 30 MiB.
+        let own = now.resident_bytes - now.file_bytes;
+        assert!(own < 12 << 20, "{own} bytes of its own");
         assert!(cpu < span / 20, "{cpu:?} of {span:?}");
         assert_eq!(
             cluster.broker(id).output().lines().count(),
