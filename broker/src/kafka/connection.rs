@@ -6,6 +6,7 @@
 //! *Invariant:* a request is read only while there is room for it: in the pipeline, in memory, in the queue of answers.
 //! *Invariant:* a connection that makes no progress by its deadline is closed.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -80,7 +81,7 @@ pub(super) struct Connection<H, R, W> {
     growing: Option<BoxFuture<'static, Claim>>,
     held: Option<Held>,
     pipeline: Pipeline<(ApiKey, Leaving)>,
-    /// Requests under way whose outcome matters even to a client that leaves: all but Fetch.
+    /// Requests under way whose outcome matters even to a client that leaves: see [`is_finished`].
     unfinished: usize,
     /// A request other than Produce is under way and has the connection for itself.
     alone: Option<ApiKey>,
@@ -97,8 +98,9 @@ pub(super) struct Connection<H, R, W> {
 }
 
 impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W> {
-    /// A connection over a socket's halves; with `links_only` it must turn out to be a link from another broker.
-    pub(super) fn new(shared: Arc<Shared<H>>, source: R, sink: W, links_only: bool) -> Self {
+    /// A connection over a socket's halves, to whom it may concern at `host`; with `links_only` it must turn out to be a
+    /// link from another broker.
+    pub(super) fn new(shared: Arc<Shared<H>>, source: R, sink: W, host: IpAddr, links_only: bool) -> Self {
         let patience = Patience::new(&shared.options, links_only, shared.clock.clone());
         Self {
             frames: FrameReader::new(shared.options.frame_bytes_max),
@@ -110,7 +112,12 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             alone: None,
             out: Chunks::default(),
             admitted: Vec::new(),
-            caller: Caller::default(),
+            caller: Caller {
+                link: None,
+                client_id: Arc::default(),
+                host: format!("/{host}").into(),
+                turn: Arc::default(),
+            },
             fresh: true,
             links_only,
             leaving: None,
@@ -119,12 +126,6 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             source,
             sink,
         }
-    }
-
-    /// Tells where the client calls from.
-    pub(super) fn calling_from(mut self, host: String) -> Self {
-        self.caller.client_host = host;
-        self
     }
 
     /// Serves until the connection ends: why, and whose link it was, if it was one.
@@ -281,7 +282,6 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
             return Ok(());
         }
         self.caller.link = header.client_id.as_deref().and_then(broker_of_link);
-        self.caller.client_id = header.client_id.clone().unwrap_or_default();
         if self.caller.link.is_some() {
             self.pipeline.let_answers_overtake();
             self.patience.relax(&self.shared.options);
@@ -294,6 +294,10 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
     fn start(&mut self, held: Held) {
         let Held { header, request, claim } = held;
         let key = request.key();
+        let client_id = header.client_id.as_deref().unwrap_or_default();
+        if *self.caller.client_id != *client_id {
+            self.caller.client_id = client_id.into();
+        }
         self.alone = Some(key).filter(|key| self.caller.link.is_none() && *key != ApiKey::Produce);
         let outcome = self.shared.handler.handle(&self.caller, request, claim);
         self.push(key, async move {
@@ -306,12 +310,12 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
     }
 
     fn push(&mut self, key: ApiKey, request: impl Future<Output = Leaving> + Send + 'static) {
-        self.unfinished += usize::from(key != ApiKey::Fetch);
+        self.unfinished += usize::from(is_finished(key));
         self.pipeline.push(async move { (key, request.await) });
     }
 
     fn let_out(&mut self, (key, leaving): (ApiKey, Leaving)) -> Result<(), End> {
-        self.unfinished -= usize::from(key != ApiKey::Fetch);
+        self.unfinished -= usize::from(is_finished(key));
         self.alone = None;
         self.patience.progress();
         match leaving {
@@ -324,6 +328,12 @@ impl<H: Handler, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<H, R, W
         }
         Ok(())
     }
+}
+
+/// Whether a request is brought to its end though its client has left. Who waited for records, or for the other members of
+/// its group, waits no more.
+fn is_finished(key: ApiKey) -> bool {
+    !matches!(key, ApiKey::Fetch | ApiKey::JoinGroup | ApiKey::SyncGroup)
 }
 
 fn encode(header: &RequestHeader, response: Response, admitted: Option<Admitted>) -> Leaving {

@@ -52,7 +52,7 @@ impl Handler for Dispatch {
                 answer(Response::InitProducerId(this.init_producer_id(request).await))
             }),
             Request::Group(request) => {
-                holding(claim, async move { answer(Response::Group(this.group(&caller, *request).await)) })
+                async move { answer(Response::Group(this.group(caller, *request, claim).await)) }.boxed()
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The one map from what can go wrong in the service to Kafka's error numbers.
+//!
+//! Clients know by heart which numbers answer which request, and take any other for the end: so a few are chosen by the
+//! request that they answer.
 
 use crate::groups::{CoordinatorError, GroupError};
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, FetchError, ProduceError};
+use crate::service::{AdminError, FetchError, GroupCallError, ProduceError};
 use crate::types::{LeaderEpoch, Offset};
 use crate::wire::{ErrorCode, ProduceDetail};
 
@@ -103,47 +106,6 @@ pub(super) fn fetch_code(error: &FetchError) -> ErrorCode {
     }
 }
 
-/// The number of a group's refusal.
-pub(super) fn group_code(error: &GroupError) -> ErrorCode {
-    use ErrorCode as C;
-    use GroupError as E;
-    match error {
-        E::InvalidGroupId => C::InvalidGroupId,
-        E::InvalidRequest { .. } | E::TooLong { .. } => C::InvalidRequest,
-        E::TooMany { .. } => C::InvalidCommitOffsetSize,
-        E::GroupIdNotFound => C::GroupIdNotFound,
-        E::GroupTypeMismatch { .. } | E::InconsistentGroupProtocol => C::InconsistentGroupProtocol,
-        E::NonEmptyGroup => C::NonEmptyGroup,
-        E::GroupMaxSizeReached { .. } => C::GroupMaxSizeReached,
-        E::UnknownMember => C::UnknownMemberId,
-        E::FencedInstance => C::FencedInstanceId,
-        E::UnreleasedInstance => C::UnreleasedInstanceId,
-        E::FencedEpoch { .. } => C::FencedMemberEpoch,
-        E::StaleEpoch { .. } | E::NotAssigned { .. } => C::StaleMemberEpoch,
-        E::IllegalGeneration { .. } => C::IllegalGeneration,
-        E::RebalanceInProgress => C::RebalanceInProgress,
-        E::MemberIdRequired { .. } => C::MemberIdRequired,
-        E::InvalidSessionTimeout { .. } => C::InvalidSessionTimeout,
-        E::UnsupportedAssignor => C::UnsupportedAssignor,
-        E::UnsupportedRegex => C::InvalidRegularExpression,
-        E::UnknownTopicOrPartition => C::UnknownTopicOrPartition,
-        E::OffsetMetadataTooLarge { .. } => C::OffsetMetadataTooLarge,
-        E::InvalidOffset => C::OffsetOutOfRange,
-        E::GroupSubscribedToTopic => C::GroupSubscribedToTopic,
-    }
-}
-
-/// The number for a group that was not asked. Clients are sent to look for the coordinator again, or told to wait; an
-/// overloaded one tells other brokers as it is.
-pub(super) fn coordinator_code(error: CoordinatorError, for_broker: bool) -> ErrorCode {
-    match error {
-        CoordinatorError::NotCoordinator => ErrorCode::NotCoordinator,
-        CoordinatorError::LoadInProgress => ErrorCode::CoordinatorLoadInProgress,
-        CoordinatorError::Overloaded if for_broker => ErrorCode::ThrottlingQuotaExceeded,
-        CoordinatorError::Overloaded => ErrorCode::CoordinatorNotAvailable,
-    }
-}
-
 /// The number for a topic that could not be created by being asked for.
 pub(super) fn creation_code(error: &AdminError) -> ErrorCode {
     match error {
@@ -152,5 +114,109 @@ pub(super) fn creation_code(error: &AdminError) -> ErrorCode {
         AdminError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
         AdminError::Invalid { .. } => ErrorCode::InvalidReplicationFactor,
         AdminError::Unavailable { .. } | AdminError::OutcomeUnknown { .. } => ErrorCode::LeaderNotAvailable,
+    }
+}
+
+/// Why a group's request has no good answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum GroupRefusal {
+    /// The group refuses it.
+    #[error("{0}")]
+    Group(#[from] GroupError),
+    /// The group was not asked, or did not answer.
+    #[error("{0}")]
+    Coordinator(#[from] CoordinatorError),
+}
+
+/// The number of a refused request about a group. A client whose coordinator has too much to do tries again after its
+/// backoff when it is told that the coordinator is loading; other brokers are told as it is.
+pub(super) fn group_code(refusal: &GroupRefusal, for_broker: bool) -> ErrorCode {
+    match refusal {
+        GroupRefusal::Group(error) => group_error_code(error),
+        GroupRefusal::Coordinator(CoordinatorError::NotCoordinator) => ErrorCode::NotCoordinator,
+        GroupRefusal::Coordinator(CoordinatorError::Overloaded) if for_broker => {
+            ErrorCode::ThrottlingQuotaExceeded
+        }
+        GroupRefusal::Coordinator(CoordinatorError::LoadInProgress | CoordinatorError::Overloaded) => {
+            ErrorCode::CoordinatorLoadInProgress
+        }
+    }
+}
+
+fn group_error_code(error: &GroupError) -> ErrorCode {
+    match error {
+        GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupError::InvalidRequest { .. } | GroupError::TooLong { .. } | GroupError::TooMany { .. } => {
+            ErrorCode::InvalidRequest
+        }
+        // "classic" is said to those who ask for a group with server-side assignment, and to those Kafka says that.
+        GroupError::GroupTypeMismatch { is: "classic" } | GroupError::GroupIdNotFound => {
+            ErrorCode::GroupIdNotFound
+        }
+        GroupError::GroupTypeMismatch { .. } | GroupError::InconsistentGroupProtocol => {
+            ErrorCode::InconsistentGroupProtocol
+        }
+        GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+        GroupError::GroupMaxSizeReached { .. } => ErrorCode::GroupMaxSizeReached,
+        GroupError::UnknownMember => ErrorCode::UnknownMemberId,
+        GroupError::FencedInstance => ErrorCode::FencedInstanceId,
+        GroupError::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
+        GroupError::FencedEpoch { .. } => ErrorCode::FencedMemberEpoch,
+        GroupError::StaleEpoch { .. } | GroupError::NotAssigned { .. } => ErrorCode::StaleMemberEpoch,
+        GroupError::IllegalGeneration { .. } => ErrorCode::IllegalGeneration,
+        GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupError::MemberIdRequired { .. } => ErrorCode::MemberIdRequired,
+        GroupError::InvalidSessionTimeout { .. } => ErrorCode::InvalidSessionTimeout,
+        GroupError::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
+        GroupError::UnsupportedRegex => ErrorCode::InvalidRegularExpression,
+        GroupError::UnknownTopicOrPartition => ErrorCode::UnknownTopicOrPartition,
+        GroupError::OffsetMetadataTooLarge { .. } => ErrorCode::OffsetMetadataTooLarge,
+        GroupError::InvalidOffset => ErrorCode::OffsetOutOfRange,
+        GroupError::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+    }
+}
+
+/// The number for a classic member that may not join.
+pub(super) fn join_code(refusal: &GroupRefusal) -> ErrorCode {
+    match refusal {
+        // The one word for "full" that a joining client has.
+        GroupRefusal::Group(GroupError::TooMany { .. }) => ErrorCode::GroupMaxSizeReached,
+        other => group_code(other, false),
+    }
+}
+
+/// The number for a classic member that gets no assignment.
+pub(super) fn sync_code(refusal: &GroupRefusal) -> ErrorCode {
+    match group_code(refusal, false) {
+        // A coordinator that loads has forgotten the rebalance: the members begin it anew, as Kafka has them do.
+        ErrorCode::CoordinatorLoadInProgress => ErrorCode::RebalanceInProgress,
+        code => code,
+    }
+}
+
+/// The number for a classic member's heartbeat.
+pub(super) fn heartbeat_code(refusal: &GroupRefusal) -> ErrorCode {
+    match group_code(refusal, false) {
+        // Nobody is taken for dead by a coordinator that loads, and clients know no such answer to a heartbeat.
+        ErrorCode::CoordinatorLoadInProgress => ErrorCode::None,
+        code => code,
+    }
+}
+
+/// The number for offsets that are not kept.
+pub(super) fn commit_code(refusal: &GroupRefusal, for_broker: bool) -> ErrorCode {
+    match refusal {
+        GroupRefusal::Group(GroupError::TooMany { .. }) => ErrorCode::InvalidCommitOffsetSize,
+        // Said to a member whose group is gone; clients join anew.
+        GroupRefusal::Group(GroupError::GroupIdNotFound) if !for_broker => ErrorCode::IllegalGeneration,
+        other => group_code(other, for_broker),
+    }
+}
+
+/// The number for a group whose coordinator is not to be found.
+pub(super) fn find_code(error: &GroupCallError) -> ErrorCode {
+    match error {
+        GroupCallError::NoOffsetsTopic(AdminError::Invalid { .. }) => ErrorCode::InvalidReplicationFactor,
+        _ => ErrorCode::CoordinatorNotAvailable,
     }
 }

@@ -11,14 +11,14 @@ use crate::types::BrokerId;
 use crate::wire::{Request, Response};
 
 /// Whose request it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// The broker whose link it is; `None` for a client.
     pub(super) link: Option<BrokerId>,
-    /// What it calls itself.
-    pub(super) client_id: String,
-    /// Where it calls from.
-    pub(super) client_host: String,
+    /// What it calls itself: `client.id` of the request.
+    pub(super) client_id: Arc<str>,
+    /// Where it calls from, as Kafka writes it.
+    pub(super) host: Arc<str>,
     /// Held by the one Produce request of the connection that is on its way to the log. Fair: first come, first served.
     pub(super) turn: Arc<Mutex<()>>,
 }

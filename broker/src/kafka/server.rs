@@ -147,10 +147,8 @@ impl<H: Handler> Door<H> {
         async move {
             let _open = Open::new(counts.open);
             let (source, sink) = stream.into_split();
-            let (end, link) = Connection::new(shared, source, sink, links_only)
-                .calling_from(from.ip().to_string())
-                .serve(stop)
-                .await;
+            let connection = Connection::new(shared, source, sink, from.ip(), links_only);
+            let (end, link) = connection.serve(stop).await;
             match end {
                 End::Malformed(_) => counts.malformed.inc(),
                 End::NoPlace => counts.refused.inc(),

@@ -83,12 +83,3 @@ const SUPPORTED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::ConsumerGroupHeartbeat, min: 0, max: 1 },
     ApiVersionRange { key: ApiKey::ConsumerGroupDescribe, min: 0, max: 1 },
 ];
-
-/// What we read and write, but have no handler for: neither advertised nor taken from anybody. A row moves up to
-/// [`SUPPORTED`] with its handler.
-const UNSERVED: &[ApiVersionRange] = &[];
-
-/// All that we read and write, served or not.
-pub(super) fn known_apis() -> impl Iterator<Item = &'static ApiVersionRange> {
-    SUPPORTED.iter().chain(UNSERVED)
-}

@@ -6,10 +6,10 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 use super::api_versions::request_into_codec;
 use super::header::{begin_request, begin_response, read_request_header, read_response_header};
 use super::{
-    ApiKey, ApiVersionRange, ApiVersionsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest,
-    GroupResponse, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
-    ProduceRequest, ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits, supported_apis,
+    ApiKey, ApiVersionsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
+    MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest,
+    ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits,
 };
 
 /// The version in which brokers send `Produce` to each other.
@@ -32,20 +32,11 @@ pub(super) const INIT_PRODUCER_ID_VERSION: i16 = 4;
 /// # Errors
 /// [`WireError`]; after any of them but an unsupported version of `ApiVersions` the connection is of no more use.
 pub fn decode_request(frame: Bytes, limits: &WireLimits) -> Result<(RequestHeader, Request), WireError> {
-    decode_request_of(supported_apis(), frame, limits)
-}
-
-/// As [`decode_request`], if the request is one of `served`.
-pub(super) fn decode_request_of(
-    served: &[ApiVersionRange],
-    frame: Bytes,
-    limits: &WireLimits,
-) -> Result<(RequestHeader, Request), WireError> {
     if frame.len() > limits.frame_bytes_max {
         return Err(WireError::TooLarge { bytes: frame.len(), limit: limits.frame_bytes_max });
     }
     let mut decoder = Decoder::new(frame, limits.for_codec())?;
-    let (header, key) = read_request_header(&mut decoder, served)?;
+    let (header, key) = read_request_header(&mut decoder)?;
     let version = header.api_version;
     let decoder = &mut decoder;
     let request = match key {

@@ -7,9 +7,8 @@
 
 use kafka_wire_core::{DecodeError, DecodeLimits, Decoder};
 
-use super::api_versions::known_apis;
 use super::writer::FrameWriter;
-use super::{ApiVersionRange, WireError};
+use super::{ApiVersionRange, WireError, supported_apis};
 
 /// Strings in messages: names, hosts, versions.
 const STRING_BYTES_MAX: usize = 1 << 15;
@@ -63,7 +62,7 @@ pub struct RequestHeader {
     pub client_id: Option<String>,
 }
 
-/// The requests that we know. What is served of them: [`supported_apis`](super::supported_apis).
+/// The requests that we serve, in the versions of [`supported_apis`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub enum ApiKey {
@@ -113,7 +112,7 @@ impl ApiKey {
     /// The key with this number, if we know it.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        known_apis().map(|range| range.key).find(|key| key.code() == code)
+        supported_apis().iter().map(|range| range.key).find(|key| key.code() == code)
     }
 
     /// Its number.
@@ -124,7 +123,7 @@ impl ApiKey {
 
     /// The versions that we speak.
     pub(super) fn range(self) -> ApiVersionRange {
-        *known_apis().find(|range| range.key == self).expect("the tables have every key")
+        *supported_apis().iter().find(|range| range.key == self).expect("the table has every key")
     }
 
     /// Whether messages of this version are flexible (KIP-482).
@@ -151,11 +150,8 @@ impl ApiKey {
     }
 }
 
-/// Reads the head of a request that is one of `served`.
-pub(super) fn read_request_header(
-    decoder: &mut Decoder,
-    served: &[ApiVersionRange],
-) -> Result<(RequestHeader, ApiKey), WireError> {
+/// Reads the head of a request.
+pub(super) fn read_request_header(decoder: &mut Decoder) -> Result<(RequestHeader, ApiKey), WireError> {
     let frame_bytes = decoder.remaining();
     let mut header = RequestHeader {
         api_key: decoder.read_i16()?,
@@ -165,7 +161,7 @@ pub(super) fn read_request_header(
     };
     let client_id = decoder.read_nullable_string();
     header.client_id = client_id.as_ref().ok().cloned().flatten().map(|id| id.into_string());
-    let Some(range) = served.iter().find(|range| range.key.code() == header.api_key) else {
+    let Some(range) = supported_apis().iter().find(|range| range.key.code() == header.api_key) else {
         return Err(WireError::UnknownApi { header });
     };
     let key = range.key;

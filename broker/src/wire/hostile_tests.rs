@@ -236,11 +236,10 @@ proptest! {
         version in -1..18_i16,
         body in vec(prop_oneof![Just(0_u8), Just(1), Just(2), any::<u8>()], 0..200),
     ) {
-        let known: Vec<_> = super::api_versions::known_apis().copied().collect();
-        let key = which.get(&known).key;
+        let key = which.get(super::supported_apis()).key;
         let mut frame = head(key, version);
         frame.put_slice(&body);
-        let _ = super::frame::decode_request_of(&known, frame.freeze(), &limits());
+        let _ = decode_request(frame.freeze(), &limits());
         let _ = decode_response(key.code(), version, Bytes::from(body));
     }
 
@@ -251,13 +250,12 @@ proptest! {
 
     #[test]
     fn a_damaged_request_never_panics(at: prop::sample::Index, byte: u8) {
-        let known: Vec<_> = super::api_versions::known_apis().copied().collect();
         let groups = super::groups::samples::requests().into_iter().map(|request| Request::Group(Box::new(request)));
         for request in requests().into_iter().chain(groups) {
             let mut frame = BytesMut::from(&frame_of(request)[..]);
             let at = at.index(frame.len());
             frame[at] = byte;
-            let _ = super::frame::decode_request_of(&known, frame.freeze(), &limits());
+            let _ = decode_request(frame.freeze(), &limits());
         }
     }
 }

@@ -1,56 +1,23 @@
-//! Consumer groups in Kafka's words, for clients and for the other brokers.
+//! Consumer groups at the Kafka door: thirteen requests in the words of [`crate::groups`], and their answers back.
 //!
-//! Only the group's coordinator answers here; everyone else is told that this is not it, and clients then ask
-//! FindCoordinator. So no request runs in circles.
+//! Nothing is sent on: a Kafka client finds the coordinator of its group (`find`) and calls it. A group that is not
+//! coordinated here is refused, and the client looks for its coordinator again. The same requests come from other brokers
+//! on behalf of HTTP clients, and are answered the same way.
 //!
-//! - `classic`: join, sync, heartbeat, leave; `consumer`: the one heartbeat of KIP-848
-//! - `offsets`: commit, fetch, delete; `describe`: find, list, describe, delete
+//! - `call`: which request is whose; asking the coordinator
+//! - `find`: FindCoordinator
+//! - `classic`: JoinGroup, SyncGroup, Heartbeat, LeaveGroup
+//! - `consumer`: ConsumerGroupHeartbeat, ConsumerGroupDescribe
+//! - `offsets`: OffsetCommit, OffsetFetch, OffsetDelete
+//! - `admin`: ListGroups, DescribeGroups, DeleteGroups
+//!
+//! *Invariant:* what waits for other members (JoinGroup, SyncGroup) holds no memory of the door while it waits, but for
+//! requests that are larger than any group takes.
+//! *Invariant:* nothing that is handed to a group keeps the frame alive that it came in.
 
+mod call;
+mod find;
 mod classic;
 mod consumer;
-mod describe;
 mod offsets;
-
-use super::dispatch::Dispatch;
-use super::errors::coordinator_code;
-use super::handler::Caller;
-use crate::groups::{Reply, Request};
-use crate::wire::{ErrorCode, GroupRequest, GroupResponse};
-
-impl Dispatch {
-    /// Answers whatever is about groups.
-    pub(super) async fn group(&self, caller: &Caller, request: GroupRequest) -> GroupResponse {
-        use GroupRequest as Q;
-        use GroupResponse as A;
-        match request {
-            Q::FindCoordinator(request) => A::FindCoordinator(self.find_coordinators(request).await),
-            Q::JoinGroup(request) => A::JoinGroup(self.join_group(caller, request).await),
-            Q::SyncGroup(request) => A::SyncGroup(self.sync_group(caller, request).await),
-            Q::Heartbeat(request) => A::Heartbeat(self.heartbeat(caller, request).await),
-            Q::LeaveGroup(request) => A::LeaveGroup(self.leave_group(caller, request).await),
-            Q::OffsetCommit(request) => A::OffsetCommit(self.offset_commit(caller, request).await),
-            Q::OffsetFetch(request) => A::OffsetFetch(self.offset_fetch(caller, request).await),
-            Q::OffsetDelete(request) => A::OffsetDelete(self.offset_delete(caller, request).await),
-            Q::ListGroups(request) => A::ListGroups(self.list_groups(caller, request).await),
-            Q::DescribeGroups(request) => A::DescribeGroups(self.describe_groups(caller, request).await),
-            Q::DeleteGroups(request) => A::DeleteGroups(self.delete_groups(caller, request).await),
-            Q::ConsumerGroupHeartbeat(request) => {
-                A::ConsumerGroupHeartbeat(self.consumer_heartbeat(caller, request).await)
-            }
-            Q::ConsumerGroupDescribe(request) => {
-                A::ConsumerGroupDescribe(self.describe_consumer_groups(caller, request).await)
-            }
-        }
-    }
-
-    /// Asks the groups here.
-    async fn ask(&self, caller: &Caller, request: Request) -> Result<Reply, ErrorCode> {
-        let asked = self.service.ask_group_here(request).await;
-        asked.map_err(|error| coordinator_code(error, caller.link.is_some()))
-    }
-}
-
-/// A text that may be left out, as a name; Kafka's clients leave out by null or by emptiness.
-fn named<T: From<String>>(text: Option<String>) -> Option<T> {
-    text.filter(|text| !text.is_empty()).map(Into::into)
-}
+mod admin;

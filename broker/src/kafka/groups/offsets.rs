@@ -1,180 +1,194 @@
-//! OffsetCommit, OffsetFetch, OffsetDelete.
+//! OffsetCommit, OffsetFetch, OffsetDelete: how far groups have read.
+//!
+//! What old clients say of how long an offset is to be kept is not heeded: offsets expire by the cluster's setting, when
+//! their group has been empty for so long (KIP-211).
 
-use crate::groups::{Commit, CommitOffset, DeleteOffsets, FetchOffsets, GroupError, Reply, Request};
+use super::call::given;
+use crate::groups::{self, CommitOffset, Committed, FetchedOffset, Reply, Request};
 use crate::kafka::dispatch::Dispatch;
-use crate::kafka::errors::group_code;
-use crate::kafka::handler::Caller;
+use crate::kafka::errors::{GroupRefusal, commit_code, group_code};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName};
 use crate::wire::{
-    CommitTopic, ErrorCode, FetchedGroup, FetchedOffset, FetchedOffsetTopic, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest,
-    OffsetFetchResponse, OffsetResult, OffsetTopicResult,
+    self, ErrorCode, FetchedGroup, FetchedOffsetTopic, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse,
+    OffsetFetchTopic, OffsetResult, OffsetTopicResult,
 };
 
-/// The outcome of several, each for itself, or of all at once.
-type Results = Result<Vec<Result<(), GroupError>>, ErrorCode>;
-
 impl Dispatch {
-    pub(super) async fn offset_commit(
+    pub(super) async fn commit_offsets(
         &self,
-        caller: &Caller,
         request: OffsetCommitRequest,
+        for_broker: bool,
     ) -> OffsetCommitResponse {
-        let shape =
-            shape(request.topics.iter().map(|topic| {
-                (&topic.name, topic.partitions.iter().map(|partition| partition.index).collect())
-            }));
-        let commit = Commit {
+        let offsets = request.topics.iter().filter_map(|topic| {
+            let name = TopicName::new(&topic.name).ok()?;
+            Some(topic.partitions.iter().map(move |partition| CommitOffset {
+                topic: name.clone(),
+                topic_id: None,
+                partition: PartitionIndex(partition.index),
+                offset: partition.offset,
+                leader_epoch: partition.leader_epoch,
+                metadata: partition.metadata.clone().unwrap_or_default(),
+            }))
+        });
+        let commit = groups::Commit {
             group: request.group_id.into(),
             member: request.member_id.into(),
-            instance: super::named(request.instance_id),
+            instance: given(request.instance_id),
             epoch: request.epoch,
-            offsets: request.topics.into_iter().flat_map(commits).collect(),
+            offsets: offsets.flatten().collect(),
         };
-        let results = match self.ask(caller, Request::Commit(commit)).await {
-            Ok(Reply::Commit(results)) => results.map_err(|refused| commit_code(&refused)),
-            Ok(_) => Err(ErrorCode::UnknownServerError),
-            Err(code) => Err(code),
-        };
-        OffsetCommitResponse { topics: told(shape, results) }
-    }
-
-    pub(super) async fn offset_delete(
-        &self,
-        caller: &Caller,
-        request: OffsetDeleteRequest,
-    ) -> OffsetDeleteResponse {
-        let shape = shape(request.topics.iter().map(|topic| (&topic.name, topic.partitions.clone())));
-        let partitions = request.topics.iter().filter_map(|topic| {
-            let name = TopicName::new(&topic.name).ok()?;
-            Some(topic.partitions.iter().map(move |index| (name.clone(), PartitionIndex(*index))))
+        let kept = self.ask(Request::Commit(commit), |reply| match reply {
+            Reply::Commit(reply) => Some(reply),
+            _ => None,
         });
-        let delete =
-            DeleteOffsets { group: request.group_id.into(), partitions: partitions.flatten().collect() };
-        let error = match self.ask(caller, Request::DeleteOffsets(delete)).await {
-            Ok(Reply::DeleteOffsets(Ok(results))) => {
-                return OffsetDeleteResponse { error: ErrorCode::None, topics: told(shape, Ok(results)) };
-            }
-            Ok(Reply::DeleteOffsets(Err(refused))) => group_code(&refused),
-            Ok(_) => ErrorCode::UnknownServerError,
-            Err(code) => code,
-        };
-        OffsetDeleteResponse { error, topics: Vec::new() }
+        let kept = kept.await.map_err(|refusal| commit_code(&refusal, for_broker));
+        let asked = request.topics.into_iter().map(|topic| {
+            let partitions = topic.partitions.iter().map(|partition| partition.index).collect();
+            (topic.name, partitions)
+        });
+        OffsetCommitResponse { topics: results(asked, kept, |refusal| commit_code(refusal, for_broker)) }
     }
 
-    pub(super) async fn offset_fetch(
+    pub(super) async fn fetch_offsets(
         &self,
-        caller: &Caller,
         request: OffsetFetchRequest,
+        for_broker: bool,
     ) -> OffsetFetchResponse {
         let mut groups = Vec::with_capacity(request.groups.len());
         for group in request.groups {
-            groups.push(self.offset_fetch_of(caller, group).await);
+            groups.push(self.fetch_of_group(group, for_broker).await);
         }
         OffsetFetchResponse { groups }
     }
 
-    async fn offset_fetch_of(&self, caller: &Caller, asked: OffsetFetchGroup) -> FetchedGroup {
-        let group_id = asked.group_id.clone();
-        let partitions = asked.topics.map(|topics| {
-            let legal = topics.into_iter().filter_map(|topic| {
-                let name = TopicName::new(&topic.name).ok()?;
-                Some(topic.partitions.into_iter().map(move |index| (name.clone(), PartitionIndex(index))))
-            });
-            legal.flatten().collect()
+    async fn fetch_of_group(&self, asked: OffsetFetchGroup, for_broker: bool) -> FetchedGroup {
+        let fetch = groups::FetchOffsets {
+            group: asked.group_id.as_str().into(),
+            member: asked.member_id.filter(|_| asked.member_epoch >= 0).map(|member| {
+                let epoch = asked.member_epoch;
+                (member.into(), epoch)
+            }),
+            partitions: asked.topics.as_ref().map(|topics| named(topics.iter().map(topic_of_fetch))),
+        };
+        let fetched = self.ask(Request::FetchOffsets(fetch), |reply| match reply {
+            Reply::FetchOffsets(reply) => Some(reply),
+            _ => None,
         });
-        let member = asked.member_id.filter(|_| asked.member_epoch >= 0);
-        let fetch = FetchOffsets {
-            group: asked.group_id.into(),
-            member: member.map(|member| (member.into(), asked.member_epoch)),
-            partitions,
+        let (error, fetched) = match fetched.await {
+            Ok(fetched) => (ErrorCode::None, fetched),
+            Err(refusal) => (group_code(&refusal, for_broker), Vec::new()),
         };
-        let error = match self.ask(caller, Request::FetchOffsets(fetch)).await {
-            Ok(Reply::FetchOffsets(Ok(fetched))) => {
-                return FetchedGroup { group_id, error: ErrorCode::None, topics: fetched_topics(fetched) };
-            }
-            Ok(Reply::FetchOffsets(Err(refused))) => group_code(&refused),
-            Ok(_) => ErrorCode::UnknownServerError,
-            Err(code) => code,
+        let topics = match asked.topics {
+            // Whatever happened, each partition that was asked for is in the answer: the oldest versions have no other
+            // place for the error.
+            Some(topics) => in_order_of(topics, fetched),
+            None => by_topic(fetched),
         };
-        FetchedGroup { group_id, error, topics: Vec::new() }
+        FetchedGroup { group_id: asked.group_id, error, topics }
+    }
+
+    pub(super) async fn delete_offsets(
+        &self,
+        request: OffsetDeleteRequest,
+        for_broker: bool,
+    ) -> OffsetDeleteResponse {
+        let asked = request.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions.as_slice()));
+        let delete =
+            groups::DeleteOffsets { group: request.group_id.as_str().into(), partitions: named(asked) };
+        let deleted = self.ask(Request::DeleteOffsets(delete), |reply| match reply {
+            Reply::DeleteOffsets(reply) => Some(reply),
+            _ => None,
+        });
+        let code = |refusal: &GroupRefusal| group_code(refusal, for_broker);
+        let deleted = match deleted.await {
+            Ok(deleted) => deleted,
+            Err(refusal) => return OffsetDeleteResponse { error: code(&refusal), topics: Vec::new() },
+        };
+        let asked = request.topics.into_iter().map(|topic| (topic.name, topic.partitions));
+        OffsetDeleteResponse { error: ErrorCode::None, topics: results(asked, Ok(deleted), code) }
     }
 }
 
-/// Topics as they were asked for, with what takes part of each: nothing does if its name is not legal.
-type Shape = Vec<(String, bool, Vec<i32>)>;
-
-fn shape<'a>(topics: impl Iterator<Item = (&'a String, Vec<i32>)>) -> Shape {
-    topics.map(|(name, partitions)| (name.clone(), TopicName::new(name).is_ok(), partitions)).collect()
+fn topic_of_fetch(topic: &OffsetFetchTopic) -> (&str, &[i32]) {
+    (&topic.name, &topic.partitions)
 }
 
-/// The outcomes in the shape of the request.
-fn told(shape: Shape, results: Results) -> Vec<OffsetTopicResult> {
-    let (mut each, all) = match results {
-        Ok(each) => (each.into_iter(), None),
-        Err(code) => (Vec::new().into_iter(), Some(code)),
-    };
-    let mut topics = Vec::with_capacity(shape.len());
-    for (name, is_legal, partitions) in shape {
-        let mut told = Vec::with_capacity(partitions.len());
-        for index in partitions {
-            let error = match (all, is_legal) {
-                (Some(code), _) => code,
-                (None, false) => ErrorCode::UnknownTopicOrPartition,
-                (None, true) => match each.next() {
-                    Some(Ok(())) => ErrorCode::None,
-                    Some(Err(refused)) => commit_code(&refused),
-                    None => ErrorCode::UnknownServerError,
-                },
-            };
-            told.push(OffsetResult { index, error });
-        }
-        topics.push(OffsetTopicResult { name, partitions: told });
-    }
+/// The partitions of topics that can be, in order.
+fn named<'a>(asked: impl Iterator<Item = (&'a str, &'a [i32])>) -> Vec<(TopicName, PartitionIndex)> {
+    let topics = asked.filter_map(|(name, partitions)| Some((TopicName::new(name).ok()?, partitions)));
     topics
+        .flat_map(|(name, partitions)| partitions.iter().map(move |p| (name.clone(), PartitionIndex(*p))))
+        .collect()
 }
 
-fn commits(topic: CommitTopic) -> impl Iterator<Item = CommitOffset> {
-    let name = TopicName::new(&topic.name).ok();
-    topic.partitions.into_iter().filter_map(move |partition| {
-        Some(CommitOffset {
-            topic: name.clone()?,
-            topic_id: None,
-            partition: PartitionIndex(partition.index),
-            offset: partition.offset,
-            leader_epoch: partition.leader_epoch,
-            metadata: partition.metadata.unwrap_or_default(),
+/// The outcomes in the order of what was asked: one error for all, or one outcome for each partition of a topic whose
+/// name is legal.
+fn results(
+    asked: impl Iterator<Item = (String, Vec<i32>)>,
+    outcomes: Result<Vec<Result<(), groups::GroupError>>, ErrorCode>,
+    code: impl Fn(&GroupRefusal) -> ErrorCode,
+) -> Vec<OffsetTopicResult> {
+    let (for_all, outcomes) = match outcomes {
+        Ok(outcomes) => (None, outcomes),
+        Err(error) => (Some(error), Vec::new()),
+    };
+    let mut outcomes = outcomes.into_iter();
+    asked
+        .map(|(name, partitions)| {
+            let is_legal = TopicName::new(&name).is_ok();
+            let partitions = partitions.into_iter().map(|index| {
+                let error = for_all.unwrap_or_else(|| match is_legal.then(|| outcomes.next()).flatten() {
+                    Some(Ok(())) => ErrorCode::None,
+                    Some(Err(error)) => code(&error.into()),
+                    None => ErrorCode::UnknownTopicOrPartition,
+                });
+                OffsetResult { index, error }
+            });
+            let partitions = partitions.collect();
+            OffsetTopicResult { name, partitions }
         })
-    })
+        .collect()
 }
 
-/// A group that is not there has no generation to commit in: Kafka's word for it.
-fn commit_code(refused: &GroupError) -> ErrorCode {
-    match refused {
-        GroupError::GroupIdNotFound => ErrorCode::IllegalGeneration,
-        other => group_code(other),
-    }
+/// What is kept for each partition that was asked for.
+fn in_order_of(topics: Vec<OffsetFetchTopic>, fetched: Vec<FetchedOffset>) -> Vec<FetchedOffsetTopic> {
+    let mut fetched = fetched.into_iter();
+    topics
+        .into_iter()
+        .map(|topic| {
+            let is_legal = TopicName::new(&topic.name).is_ok();
+            let partitions = topic.partitions.into_iter().map(|index| {
+                let kept = is_legal.then(|| fetched.next()).flatten();
+                kept_at(index, kept.and_then(|kept| kept.committed))
+            });
+            let partitions = partitions.collect();
+            FetchedOffsetTopic { name: topic.name, partitions }
+        })
+        .collect()
 }
 
-/// What is kept, by topic in the order asked; Kafka writes "nothing" as offset -1.
-fn fetched_topics(fetched: Vec<crate::groups::FetchedOffset>) -> Vec<FetchedOffsetTopic> {
+/// All that is kept: it comes topic by topic.
+fn by_topic(fetched: Vec<FetchedOffset>) -> Vec<FetchedOffsetTopic> {
     let mut topics: Vec<FetchedOffsetTopic> = Vec::new();
     for one in fetched {
-        let kept = one.committed;
-        let partition = FetchedOffset {
-            index: one.partition.0,
-            offset: kept.as_ref().map_or(Offset::NONE, |kept| kept.offset),
-            leader_epoch: kept.as_ref().map_or(LeaderEpoch::NONE, |kept| kept.leader_epoch),
-            metadata: Some(kept.map(|kept| kept.metadata).unwrap_or_default()),
-            error: ErrorCode::None,
-        };
-        match topics.last_mut() {
-            Some(last) if last.name == one.topic.as_str() => last.partitions.push(partition),
-            _ => topics.push(FetchedOffsetTopic {
-                name: one.topic.as_str().to_owned(),
-                partitions: vec![partition],
-            }),
+        let kept = kept_at(one.partition.0, one.committed);
+        match topics.last_mut().filter(|topic| topic.name == one.topic.as_str()) {
+            Some(topic) => topic.partitions.push(kept),
+            None => {
+                let name = one.topic.as_str().to_owned();
+                topics.push(FetchedOffsetTopic { name, partitions: vec![kept] });
+            }
         }
     }
     topics
+}
+
+/// A kept offset; -1 says that there is none.
+fn kept_at(index: i32, committed: Option<Committed>) -> wire::FetchedOffset {
+    let (offset, leader_epoch, metadata) = match committed {
+        Some(kept) => (kept.offset, kept.leader_epoch, kept.metadata),
+        None => (Offset::NONE, LeaderEpoch::NONE, String::new()),
+    };
+    wire::FetchedOffset { index, offset, leader_epoch, metadata: Some(metadata), error: ErrorCode::None }
 }

@@ -22,9 +22,9 @@ use crate::kafka::server::{Counts, Door};
 use crate::net::listen;
 use crate::types::{BrokerId, Offset, TopicId};
 use crate::wire::{
-    ErrorCode, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, MetadataRequest,
+    ErrorCode, FetchRequest, FetchResponse, FetchedPartition, FetchedTopic, GroupRequest, MetadataRequest,
     MetadataResponse, ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, ProducedTopic,
-    Request, Response, decode_response, encode_request, link_client_id,
+    Request, Response, SyncGroupRequest, decode_response, encode_request, link_client_id,
 };
 
 /// Answers Produce when told to, Fetch with many bytes or never, Metadata at once with what it was asked.
@@ -80,6 +80,7 @@ impl Handler for StandIn {
                 Outcome::Answer(Response::Fetch(bulk(this.fetch_bytes)), None)
             }
             .boxed(),
+            Request::Group(_) => std::future::pending().boxed(),
             Request::Metadata(_) => {
                 async move { Outcome::Answer(Response::Metadata(MetadataResponse::default()), None) }.boxed()
             }
@@ -344,6 +345,25 @@ async fn a_client_that_reads_nothing_is_let_go() {
     let mut rest = Vec::new();
     let _ = timeout(PATIENCE, client.stream.read_to_end(&mut rest)).await.unwrap();
     assert!(rest.len() < 32 << 20);
+}
+
+#[tokio::test]
+async fn who_waits_for_its_group_and_hangs_up_is_let_go() {
+    let running = open(StandIn::default(), KafkaOptions::default());
+    let group = SyncGroupRequest {
+        group_id: "g".to_owned(),
+        generation: 1,
+        member_id: "m".to_owned(),
+        instance_id: None,
+        protocol_type: None,
+        protocol: None,
+        assignments: Vec::new(),
+    };
+    let mut client = running.client().await;
+    client.send(Request::Group(Box::new(GroupRequest::SyncGroup(group)))).await;
+    until(|| running.counts.open.get() == 1).await;
+    drop(client);
+    until(|| running.counts.open.get() == 0).await;
 }
 
 #[tokio::test]

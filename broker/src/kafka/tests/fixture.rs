@@ -13,12 +13,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::client::PATIENCE;
 use crate::clock::Clock;
 use crate::cluster::values::{TopicValue, Value, encode};
 use crate::cluster::{
     CommandOptions, Commands, HostPort, Image, Key, Keyspace, Live, LiveState, Recovered, Registration,
 };
-use crate::groups::{Coordinator, CoordinatorOptions, CoordinatorParts, GroupOptions};
+use crate::groups::coordinator::OFFSETS_TOPIC;
+use crate::groups::{self, Coordinator, CoordinatorOptions, CoordinatorParts, GroupOptions};
 use crate::kafka::{KafkaOptions, KafkaServer};
 use crate::metrics::Metrics;
 use crate::net::listen;
@@ -35,6 +37,10 @@ use crate::wire::{FetchRequest, FetchResponse, Request, Response};
 
 /// The topic of all tests.
 pub(in crate::kafka) const ORDERS: TopicId = TopicId(Uuid::from_u128(7));
+/// The topic that groups are kept in.
+const GROUPS: TopicId = TopicId(Uuid::from_u128(9));
+/// How many partitions that one has.
+pub(in crate::kafka) const GROUP_PARTITIONS: i32 = 3;
 
 fn incarnation(id: i32, epoch: i64) -> Incarnation {
     Incarnation { broker: BrokerId(id), epoch: BrokerEpoch(epoch) }
@@ -87,12 +93,31 @@ impl Story {
             self.put(Key::Live(BrokerId(id)), epoch.0 + 1, &live);
         }
     }
+
+    /// A topic, told of after all that came before.
+    fn topic(&mut self, name: &str, id: TopicId, partitions: i32, leaders: &[(i32, (i32, i64))]) {
+        let revision = self.image.revision.0;
+        let name = TopicName::new(name).unwrap();
+        let replicas = vec![BrokerId(1), BrokerId(2), BrokerId(3)];
+        let topic = TopicValue {
+            v: 1,
+            id,
+            created_unix_ms: 0,
+            partitions: vec![replicas; usize::try_from(partitions).unwrap()],
+            config: BTreeMap::new(),
+        };
+        self.put(Key::Topic(name.clone()), revision + 1, &topic);
+        for (index, leader) in leaders {
+            let tp = TopicPartition::new(name.clone(), PartitionIndex(*index));
+            self.put(Key::Partition(tp), revision + 2, &record(id, incarnation(leader.0, leader.1)).state);
+        }
+    }
 }
 
-fn record(leader: Incarnation) -> PartitionRecord {
+fn record(topic_id: TopicId, leader: Incarnation) -> PartitionRecord {
     let state = PartitionState {
         v: 1,
-        topic_id: ORDERS,
+        topic_id,
         replicas: vec![BrokerId(1), BrokerId(2), BrokerId(3)],
         adding: Vec::new(),
         removing: Vec::new(),
@@ -109,23 +134,24 @@ fn record(leader: Incarnation) -> PartitionRecord {
 /// Broker 1 lives, broker 2 died, broker 3 lives in a new life; partitions 0, 1 and 2 of `orders` are led by 1, 2 and
 /// the old life of 3, partition 3 has no record, partition 4 is led by the new life of 3.
 pub(in crate::kafka) fn image() -> Image {
+    told().image
+}
+
+fn told() -> Story {
     let mut story = Story { image: Image::default(), keyspace: Keyspace::new("test") };
     story.register(1, 11, true);
     story.register(2, 13, false);
     story.register(3, 33, true);
-    let name = TopicName::new("orders").unwrap();
-    let topic = TopicValue {
-        v: 1,
-        id: ORDERS,
-        created_unix_ms: 0,
-        partitions: vec![vec![BrokerId(1), BrokerId(2), BrokerId(3)]; 5],
-        config: BTreeMap::new(),
-    };
-    story.put(Key::Topic(name.clone()), 40, &topic);
-    for (index, leader) in [(0, (1, 11)), (1, (2, 13)), (2, (3, 15)), (4, (3, 33))] {
-        let tp = TopicPartition::new(name.clone(), PartitionIndex(index));
-        story.put(Key::Partition(tp), 50, &record(incarnation(leader.0, leader.1)).state);
-    }
+    story.topic("orders", ORDERS, 5, &[(0, (1, 11)), (1, (2, 13)), (2, (3, 15)), (4, (3, 33))]);
+    story
+}
+
+/// The same, and groups: those of the first partition are looked after by 1, those of the second by 3, and those of the
+/// third by nobody.
+fn image_with_groups() -> Image {
+    let mut story = told();
+    let leaders = [(0, (1, 11)), (1, (3, 33)), (2, (2, 13))];
+    story.topic(OFFSETS_TOPIC, GROUPS, GROUP_PARTITIONS, &leaders);
     story.image
 }
 
@@ -154,7 +180,34 @@ impl IsrStore for Alone {
     }
 }
 
-/// Broker 1 with an open Kafka port. It leads partition 0 of `orders`.
+/// A coordinator in a hurry, loaded.
+async fn coordinator(
+    me: Incarnation,
+    images: &watch::Receiver<Arc<Image>>,
+    replicas: &Arc<Replicas>,
+    clock: &Clock,
+    stop: CancellationToken,
+) -> Arc<Coordinator> {
+    let parts = CoordinatorParts {
+        me,
+        images: images.clone(),
+        replicas: Arc::clone(replicas),
+        clock: clock.clone(),
+        tasks: crate::tasks::Tasks::default(),
+        options: CoordinatorOptions { retry_pause_ms: 1, ..CoordinatorOptions::default() },
+        group_options: GroupOptions { initial_rebalance_delay_ms: 1, ..GroupOptions::default() },
+    };
+    let groups = Coordinator::start(parts, stop);
+    let loaded = async {
+        while groups.handle(PartitionIndex(0), groups::Request::List).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, loaded).await.expect("the groups are loaded");
+    groups
+}
+
+/// Broker 1 with an open Kafka port. It leads partition 0 of `orders`, and looks after groups.
 pub(in crate::kafka) struct Broker {
     pub(in crate::kafka) port: u16,
     /// The way to the coordination store.
@@ -181,9 +234,13 @@ impl Broker {
             refresh: mpsc::channel(1).0,
         });
         replicas.start(me);
-        let tp = TopicPartition::new(TopicName::new("orders").unwrap(), PartitionIndex(0));
-        replicas.apply(&tp, &record(me), LogOptions::default()).await.unwrap();
-        let (images, image) = watch::channel(Arc::new(image()));
+        for (topic, id) in [("orders", ORDERS), (OFFSETS_TOPIC, GROUPS)] {
+            let tp = TopicPartition::new(TopicName::new(topic).unwrap(), PartitionIndex(0));
+            replicas.apply(&tp, &record(id, me), LogOptions::default()).await.unwrap();
+        }
+        let (images, image) = watch::channel(Arc::new(image_with_groups()));
+        let stop = CancellationToken::new();
+        let groups = coordinator(me, &image, &replicas, &clock, stop.clone()).await;
         let memory = Arc::new(MemoryStore::new(MemoryOptions::default()));
         let door = Arc::new(FaultyStore::new(memory));
         let commands = Commands::new(
@@ -193,23 +250,11 @@ impl Broker {
             image.clone(),
             CommandOptions::default(),
         );
-        let groups = Coordinator::start(
-            CoordinatorParts {
-                me,
-                images: image.clone(),
-                replicas: Arc::clone(&replicas),
-                clock: clock.clone(),
-                tasks: crate::tasks::Tasks::default(),
-                options: CoordinatorOptions::default(),
-                group_options: GroupOptions::default(),
-            },
-            CancellationToken::new(),
-        );
         let service = Service::new(ServiceParts {
             me,
-            groups,
             image,
             replicas,
+            groups,
             commands: Arc::new(commands),
             forward: Arc::new(Alone),
             vitals: Arc::new(Vitals::default()),
@@ -219,7 +264,6 @@ impl Broker {
         });
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let stop = CancellationToken::new();
         let options = KafkaOptions { auto_create_topics: false, ..KafkaOptions::default() };
         tokio::spawn(KafkaServer::new(service, options).serve(listener, stop.clone()));
         Self { port, door, stop, _images: images, _files: files }

@@ -95,8 +95,10 @@ impl DescribedGroup {
             into.member_assignment = member.assignment;
             into
         };
+        // Those of old versions take a group that is dead for one that is not there, and no error for anything but one.
+        let is_told = version >= MESSAGE_SINCE || self.error != ErrorCode::GroupIdNotFound;
         let mut into = response::DescribedGroup::default();
-        into.error_code = self.error.code();
+        into.error_code = if is_told { self.error.code() } else { ErrorCode::None.code() };
         into.error_message = self.error_message.filter(|_| version >= MESSAGE_SINCE).map(Into::into);
         into.group_id = self.group_id.into();
         into.group_state = self.state.into();
