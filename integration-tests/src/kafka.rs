@@ -2,11 +2,14 @@
 //!
 //! *Invariant:* a frame built here is exactly what the test says, lies included.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use parking_lot::Mutex;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 
@@ -68,6 +71,95 @@ impl KcatProducer {
         drop(self.stdin);
         ended(self.child, &["-P"]).await.map(drop)
     }
+}
+
+/// A kcat that reads as a member of a group, for as long as the test likes.
+#[derive(Debug)]
+pub struct KcatMember {
+    child: Child,
+    seen: Arc<Mutex<Seen>>,
+    _stdin: ChildStdin,
+}
+
+/// What a member has told so far.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    records: Vec<String>,
+    assigned: BTreeSet<i32>,
+}
+
+impl KcatMember {
+    /// Starts one that knows these brokers to begin with. It is taken for dead after six seconds, and commits often.
+    ///
+    /// # Errors
+    /// If kcat is not installed.
+    pub fn start(kafka_ports: &[u16], group: &str, topic: &str) -> Result<Self> {
+        let settings = [
+            "auto.offset.reset=earliest",
+            "session.timeout.ms=6000",
+            "heartbeat.interval.ms=500",
+            "auto.commit.interval.ms=200",
+        ];
+        let settings = settings.iter().flat_map(|setting| ["-X", *setting]);
+        let arguments: Vec<&str> =
+            ["-G", group, "-u", "-f", "%s\n"].into_iter().chain(settings).chain([topic]).collect();
+        let (mut child, stdin) = spawn_kcat(kafka_ports, &arguments)?;
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let out = child.stdout.take().context("a pipe from kcat")?;
+        let told = child.stderr.take().context("a pipe from kcat")?;
+        each_line(out, &seen, |seen, line| seen.records.push(line));
+        each_line(told, &seen, |seen, line| seen.hear(&line));
+        Ok(Self { child, seen, _stdin: stdin })
+    }
+
+    /// The values of the records that it has read so far.
+    #[must_use]
+    pub fn records(&self) -> Vec<String> {
+        self.seen.lock().records.clone()
+    }
+
+    /// The partitions that are assigned to it.
+    #[must_use]
+    pub fn assigned(&self) -> BTreeSet<i32> {
+        self.seen.lock().assigned.clone()
+    }
+
+    /// Kills it, so that its group hears nothing of it.
+    ///
+    /// # Errors
+    /// If it has ended by itself.
+    pub async fn kill(mut self) -> Result<Vec<String>> {
+        self.child.kill().await?;
+        Ok(self.records())
+    }
+}
+
+impl Seen {
+    /// `% Group g rebalanced (memberid m): assigned: t [0], t [1]`, or `revoked`.
+    fn hear(&mut self, line: &str) {
+        let partitions = |text: &str| -> BTreeSet<i32> {
+            let numbers = text.split('[').skip(1).filter_map(|rest| rest.split(']').next()?.parse().ok());
+            numbers.collect()
+        };
+        if let Some((_, assigned)) = line.split_once("): assigned: ") {
+            self.assigned = partitions(assigned);
+        } else if let Some((_, revoked)) = line.split_once("): revoked: ") {
+            self.assigned = self.assigned.difference(&partitions(revoked)).copied().collect();
+        }
+    }
+}
+
+fn each_line(
+    from: impl AsyncRead + Unpin + Send + 'static,
+    seen: &Arc<Mutex<Seen>>,
+    take: impl Fn(&mut Seen, String) + Send + 'static,
+) {
+    let (mut lines, seen) = (BufReader::new(from).lines(), Arc::clone(seen));
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            take(&mut seen.lock(), line);
+        }
+    });
 }
 
 fn spawn_kcat(kafka_ports: &[u16], arguments: &[&str]) -> Result<(Child, ChildStdin)> {

@@ -12,6 +12,7 @@ mod http_routing;
 mod bad_input;
 mod groups;
 mod kafka_port;
+mod kafka_groups;
 mod storage;
 mod compaction;
 mod dev_mode;
