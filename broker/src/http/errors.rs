@@ -12,6 +12,7 @@
 //! | 405, 406, 408, 415 | same | method, answer type, a body that does not come, body type |
 //! | 40910 | 409 | a topic of this name exists and differs |
 //! | 40911 | 409 | the producer's sequence has a gap (`Producer-Expected-Seq`) |
+//! | 40912 | 409 | the topic's cleanup policy does not delete |
 //! | 40920 | 409 | the group does not know the member, or not in this epoch: join again |
 //! | 40921 | 409 | the group's members are in the way |
 //! | 410 | 410 | the offset lies below the log start (`log_start`) |
@@ -31,6 +32,7 @@
 //! | 50306, 50308 | 503 | the leader's disk is full, cannot be written |
 //! | 50307 | 503 | the leader is new and settles |
 //! | 50309 | 503 | the group's coordinator does not answer |
+//! | 50310 | 503 | a deletion of records is not confirmed: `written` is `maybe` |
 //! | 50401..50404 | 504 | appended or sent, outcome unknown: `written` is `maybe` |
 //!
 //! *Invariant:* whatever has `"written":"no"` was stored nowhere.
@@ -46,7 +48,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::groups::GroupError;
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, FetchError, GroupCallError, Overloaded, ProduceError};
+use crate::service::{AdminError, DeleteRecordsError, FetchError, GroupCallError, Overloaded, ProduceError};
 
 /// A refusal, ready to be said.
 #[derive(Clone, Debug)]
@@ -280,6 +282,26 @@ impl From<FetchError> for Problem {
             E::Overloaded => Self::new(S::TOO_MANY_REQUESTS, message),
         };
         if error.is_retriable() { problem.retriable() } else { problem }
+    }
+}
+
+impl From<DeleteRecordsError> for Problem {
+    fn from(error: DeleteRecordsError) -> Self {
+        use DeleteRecordsError as E;
+        let message = error.to_string();
+        match error {
+            E::Refused(FetchError::BeyondEnd { asked, end }) => {
+                let message =
+                    format!("offset {asked} is beyond the high watermark, {end}: no later record may go");
+                Self::new(StatusCode::RANGE_NOT_SATISFIABLE, message).number("high_watermark", end.0)
+            }
+            E::Refused(error) => error.into(),
+            E::Kept(_) => Self::new(StatusCode::CONFLICT, message).detail(12),
+            E::Unconfirmed { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+                .detail(10)
+                .retriable()
+                .written(Written::Maybe),
+        }
     }
 }
 

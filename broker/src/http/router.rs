@@ -21,7 +21,7 @@ use super::openapi::Head;
 use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
-use super::{cluster, groups, operations, produce, producers, read, topics};
+use super::{cluster, delete_records, groups, operations, produce, producers, read, topics};
 use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
@@ -103,7 +103,7 @@ impl Entrance {
 fn addresses() -> OpenApiRouter<Arc<Door>> {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(produce::to_topic))
-        .routes(routes!(produce::to_partition, read::read))
+        .routes(routes!(produce::to_partition, read::read, delete_records::delete))
         .routes(routes!(topics::list))
         .routes(routes!(topics::get, topics::put, topics::patch, topics::delete))
         .routes(routes!(topics::partitions))

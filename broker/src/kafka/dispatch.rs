@@ -44,6 +44,12 @@ impl Handler for Dispatch {
             Request::ListOffsets(request) => {
                 holding(claim, async move { answer(Response::ListOffsets(this.list_offsets(request).await)) })
             }
+            Request::DeleteRecords(request) => {
+                holding(
+                    claim,
+                    async move { answer(Response::DeleteRecords(this.delete_records(request).await)) },
+                )
+            }
             Request::OffsetForLeaderEpoch(request) => {
                 let response = self.epoch_ends(request);
                 std::future::ready(answer(Response::OffsetForLeaderEpoch(response))).boxed()

@@ -6,7 +6,7 @@
 use crate::groups::{CoordinatorError, GroupError};
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, FetchError, GroupCallError, ProduceError};
+use crate::service::{AdminError, DeleteRecordsError, FetchError, GroupCallError, ProduceError};
 use crate::types::{LeaderEpoch, Offset};
 use crate::wire::{ErrorCode, ProduceDetail};
 
@@ -103,6 +103,15 @@ pub(super) fn fetch_code(error: &FetchError) -> ErrorCode {
         FetchError::Storage { .. } => ErrorCode::KafkaStorageError,
         FetchError::Overloaded => ErrorCode::ThrottlingQuotaExceeded,
         FetchError::Replica(code) => *code,
+    }
+}
+
+/// The number of a deletion that failed.
+pub(super) fn deletion_code(error: &DeleteRecordsError) -> ErrorCode {
+    match error {
+        DeleteRecordsError::Refused(error) => fetch_code(error),
+        DeleteRecordsError::Kept(_) => ErrorCode::PolicyViolation,
+        DeleteRecordsError::Unconfirmed { .. } => ErrorCode::RequestTimedOut,
     }
 }
 

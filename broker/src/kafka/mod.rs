@@ -23,6 +23,7 @@ mod produce;
 mod producer_ids;
 mod fetch;
 mod offsets;
+mod delete_records;
 mod groups;
 
 #[cfg(test)]

@@ -197,6 +197,23 @@ pub enum ReadError {
     Storage(#[from] StorageError),
 }
 
+/// Why records were not deleted everywhere.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// Nothing was deleted.
+    #[error(transparent)]
+    Refused(#[from] ReadError),
+    /// Too many wait already; nothing was deleted.
+    #[error("too many wait for replicas")]
+    Overloaded,
+    /// Deleted here, but not every replica in sync has followed in time.
+    #[error("the records are deleted on the leader, but not all replicas in sync have followed in time")]
+    TimedOut,
+    /// Deleted here, and then this replica did not lead any more, or could not.
+    #[error("the leader was replaced before all replicas in sync had deleted the records")]
+    LeadershipLost,
+}
+
 /// Why a partition could not be brought to its record.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReplicationError {

@@ -280,6 +280,22 @@ impl LeaderState {
         self.advance();
     }
 
+    /// Notes where the log of a follower starts, whose fetch has just been answered with records.
+    pub fn note_start(&mut self, from: Incarnation, log_start: Offset) {
+        if let Some(follower) = self.follower_mut(from.broker).filter(|known| known.incarnation == from) {
+            follower.log_start = log_start;
+        }
+    }
+
+    /// Below this nobody keeps anything who is in the maximal ISR, and so might lead next; `own_start` is where the leader's
+    /// own log starts.
+    #[must_use]
+    pub fn low_watermark(&self, own_start: Offset) -> Offset {
+        let others = self.counted().filter(|member| *member != self.me);
+        let starts = others.map(|member| self.progress(member).map_or(Offset::NONE, |known| known.log_start));
+        starts.fold(own_start, Offset::min)
+    }
+
     /// Whether this life, which has fetched, should be looked at for taking it in. A hint only: the next tick of the keeper
     /// looks at everyone.
     #[must_use]

@@ -27,6 +27,7 @@ mod round;
 
 mod append;
 mod converge;
+mod delete_records;
 mod follow;
 mod partition;
 mod read;
@@ -51,7 +52,7 @@ mod tests;
 
 pub use append::{Acks, Append, Appended};
 pub use duty::{Duty, duty_of, is_set_back};
-pub use error::{AppendError, ReadError, ReplicationError, Written};
+pub use error::{AppendError, DeleteError, ReadError, ReplicationError, Written};
 pub use follower::{Asked, FollowerState, LogView, NextFetch, Step, cut_point, diverging};
 pub use isr::{Liveness, counted, with_isr, with_joiner, without};
 pub use leader::{AppendRefusal, FetchAnswer, FetchRefusal, LeaderLimits, LeaderState};

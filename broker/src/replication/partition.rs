@@ -51,6 +51,8 @@ pub(super) struct Inner {
     pub(super) committed: WaitQueue,
     /// Whoever waits for the durable end.
     pub(super) durable: WaitQueue,
+    /// Whoever deleted records, and waits for the replicas in sync to follow.
+    pub(super) started: WaitQueue,
     pub(super) polls: Polls,
     /// How many producers share a round.
     pub(super) gather: Gather,
@@ -94,6 +96,7 @@ impl Partition {
             record,
             committed: WaitQueue::default(),
             durable: WaitQueue::default(),
+            started: WaitQueue::default(),
             polls: Polls::default(),
             gather: Gather::default(),
             flush: FlushStage::default(),
@@ -222,7 +225,7 @@ impl Partition {
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         let inner = self.lock();
-        inner.committed.len() + inner.durable.len() + inner.polls.len()
+        inner.committed.len() + inner.durable.len() + inner.started.len() + inner.polls.len()
     }
 }
 
@@ -260,6 +263,7 @@ impl Inner {
             leader.note_log(log.end_offset(), counted);
             let high_watermark = leader.high_watermark();
             self.polls.appended(log.end_offset(), &mut effects.bells);
+            self.started.reached(leader.low_watermark(log.start_offset()), &mut effects.bells);
             self.committed_to(high_watermark, effects);
         }
     }
@@ -289,10 +293,11 @@ impl Inner {
         }
     }
 
-    /// Ends every wait for an acknowledgement.
+    /// Ends every wait for replicas.
     pub(super) fn end_waits(&mut self, ended: Ended, effects: &mut Effects) {
         self.committed.end_all(ended, &mut effects.bells);
         self.durable.end_all(ended, &mut effects.bells);
+        self.started.end_all(ended, &mut effects.bells);
     }
 
     /// If the log has failed, ends the waits for what it can never make durable, and tells of it.

@@ -13,6 +13,8 @@ pub struct Progress {
     pub incarnation: Incarnation,
     /// How far that life holds the log, durably if the partition counts so; `None` until it fetched in this epoch.
     pub end: Option<Offset>,
+    /// Where that life's log starts, by its last fetch; `NONE` until it fetched in this epoch.
+    pub log_start: Offset,
     /// When it last fetched in this epoch without diverging; at first the start of the epoch.
     pub last_fetch: Instant,
     /// The last moment at which it held all that the leader had.
@@ -30,6 +32,7 @@ impl Progress {
         Self {
             incarnation,
             end: None,
+            log_start: Offset::NONE,
             last_fetch: now,
             caught_up_at: now,
             known_since: now,

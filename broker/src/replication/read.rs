@@ -147,25 +147,6 @@ impl Partition {
         Ok(log.epoch_end(asked))
     }
 
-    /// Moves the log start to `before` (DeleteRecords), at most to the high watermark; returns the new log start.
-    ///
-    /// # Errors
-    /// Why this replica may not do it.
-    pub async fn delete_records(self: &Arc<Self>, before: Offset) -> Result<Offset, ReadError> {
-        self.blocking(move |partition| {
-            let mut inner = partition.lock();
-            let (leader, _) = partition.serving(&inner, None)?;
-            let high_watermark = leader.high_watermark();
-            if before > high_watermark {
-                return Err(ReadError::BeyondEnd { asked: before, end: high_watermark });
-            }
-            let log = inner.log.as_mut().expect("a serving leader has its log");
-            log.advance_start(before)?;
-            Ok(log.start_offset())
-        })
-        .await
-    }
-
     /// Answers a follower's fetch and notes how far it is (rules 3, 5, 7 and 8).
     #[must_use]
     pub fn replica_fetch(
@@ -217,6 +198,8 @@ impl Partition {
                 return ReplicaRead { diverging, ..ReplicaRead::refused(ErrorCode::None, inner) };
             }
         }
+        leader.note_start(from, request.log_start_offset);
+        inner.started.reached(leader.low_watermark(log_start), &mut effects.bells);
         let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0);
         let slice = log.slice(offset, log.end_offset(), max_bytes);
         let look = !inner.isr_queued && leader.wants_to_join(from);
@@ -273,7 +256,7 @@ impl Partition {
     }
 
     /// The leader's state and log, if this replica may serve clients now.
-    fn serving<'a>(
+    pub(super) fn serving<'a>(
         &self,
         inner: &'a Inner,
         epoch: Option<LeaderEpoch>,

@@ -266,6 +266,25 @@ impl FetchError {
     }
 }
 
+/// Why records were not deleted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DeleteRecordsError {
+    /// Nothing was deleted.
+    #[error(transparent)]
+    Refused(#[from] FetchError),
+    /// The topic's cleanup policy does not delete; nothing was deleted.
+    #[error("the cleanup.policy of topic '{0}' is compact alone: add delete to it first")]
+    Kept(TopicName),
+    /// Some replicas may have deleted the records, and some not.
+    #[error("the deletion of the records below {before} is not confirmed, try again: {reason}")]
+    Unconfirmed {
+        /// Below which offset they were to be deleted.
+        before: Offset,
+        /// What happened.
+        reason: String,
+    },
+}
+
 /// Why an administrative command was not carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AdminError {

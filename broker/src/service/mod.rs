@@ -21,6 +21,7 @@ mod fetch;
 mod remote_fetch;
 mod fetch_many;
 mod offsets;
+mod delete_records;
 mod topics;
 mod producer_ids;
 mod describe;
@@ -35,8 +36,9 @@ mod tests;
 
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
+pub use delete_records::{DeleteBefore, DeleteRecords};
 pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};
-pub use errors::{AdminError, FetchError, ProduceError};
+pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError};
 pub use fetch::{Fetch, FetchFrom, Fetched};
 pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use forward::{Forward, ForwardError};

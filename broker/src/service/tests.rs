@@ -11,8 +11,9 @@ use crate::record::{BatchBuilder, BatchHeader, ProducerStamp, REQUEST_SEQUENCED,
 use crate::replication::{Acks, Written};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
-    ErrorCode, FetchResponse, FetchedPartition, FetchedTopic, ListOffsetsResponse, ListedPartition,
-    ListedTopic, ProduceDetail, ProduceResponse, ProducedPartition, ProducedTopic, Request, Response,
+    DeleteRecordsResponse, DeletedRecords, DeletedRecordsTopic, ErrorCode, FetchResponse, FetchedPartition,
+    FetchedTopic, ListOffsetsResponse, ListedPartition, ListedTopic, ProduceDetail, ProduceResponse,
+    ProducedPartition, ProducedTopic, Request, Response,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -435,4 +436,50 @@ async fn eventually(is_so: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(LONG, waiting).await.expect("it happens in time");
+}
+
+fn deleted(error: ErrorCode, low_watermark: i64) -> Result<Response, ForwardError> {
+    let told = DeletedRecords { index: 0, low_watermark: Offset(low_watermark), error };
+    let topic = DeletedRecordsTopic { name: "t".to_owned(), partitions: vec![told] };
+    Ok(Response::DeleteRecords(DeleteRecordsResponse { topics: vec![topic] }))
+}
+
+#[tokio::test]
+async fn records_are_deleted_at_the_leader_however_often_that_has_to_be_asked() {
+    let bench = Bench::new().await;
+    bench.topic("t", 1, &[]).await;
+    bench.set_live(OTHER, true).await;
+    bench.lead(&tp("t", 0), Some(OTHER), 1).await;
+    let wish = |millis| DeleteRecords {
+        tp: tp("t", 0),
+        before: DeleteBefore::Offset(Offset(7)),
+        timeout: Duration::from_millis(millis),
+        forward: true,
+    };
+    // Asking for the same again changes nothing, so a lost answer is no reason to give up.
+    bench.other.will_answer(Err(ForwardError::Unknown("reset".to_owned())));
+    bench.other.will_answer(deleted(ErrorCode::NotLeaderOrFollower, -1));
+    bench.other.will_answer(deleted(ErrorCode::None, 7));
+    assert_eq!(bench.service.delete_records(wish(20_000)).await, Ok(Offset(7)));
+    for (to, request) in bench.other.asked() {
+        let Request::DeleteRecords(request) = request else { panic!("{request:?}") };
+        assert_eq!((to, request.topics[0].partitions[0].offset), (OTHER, Offset(7)));
+        assert!(request.timeout_ms < 20_000, "the leader answers before we give up");
+    }
+    bench.other.will_answer(deleted(ErrorCode::RequestTimedOut, -1));
+    let late = bench.service.delete_records(wish(20_000)).await;
+    assert!(matches!(late, Err(DeleteRecordsError::Unconfirmed { .. })), "{late:?}");
+    bench.set_live(OTHER, false).await;
+    let refused = bench.service.delete_records(wish(30)).await;
+    assert!(matches!(refused, Err(DeleteRecordsError::Refused(FetchError::NoLeader { .. }))), "{refused:?}");
+    bench.set_live(OTHER, true).await;
+    // More than there is time to ask for.
+    for _ in 0..1_000 {
+        bench.other.will_answer(Err(ForwardError::Unknown("reset".to_owned())));
+    }
+    let unsure = bench.service.delete_records(wish(30)).await;
+    assert!(matches!(unsure, Err(DeleteRecordsError::Unconfirmed { .. })), "{unsure:?}");
+    let here_only = DeleteRecords { forward: false, ..wish(30) };
+    let elsewhere = bench.service.delete_records(here_only).await;
+    assert!(matches!(elsewhere, Err(DeleteRecordsError::Refused(FetchError::NotLeader { .. }))));
 }

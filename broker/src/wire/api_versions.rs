@@ -67,6 +67,7 @@ const SUPPORTED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::ListOffsets, min: 1, max: 7 },
     ApiVersionRange { key: ApiKey::Metadata, min: 0, max: 12 },
     ApiVersionRange { key: ApiKey::ApiVersions, min: 0, max: 4 },
+    ApiVersionRange { key: ApiKey::DeleteRecords, min: 0, max: 2 },
     ApiVersionRange { key: ApiKey::InitProducerId, min: 0, max: 4 },
     ApiVersionRange { key: ApiKey::OffsetForLeaderEpoch, min: 2, max: 4 },
     ApiVersionRange { key: ApiKey::OffsetCommit, min: 2, max: 9 },

@@ -6,10 +6,11 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 use super::api_versions::request_into_codec;
 use super::header::{begin_request, begin_response, read_request_header, read_response_header};
 use super::{
-    ApiKey, ApiVersionsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse,
-    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-    MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest,
-    ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits,
+    ApiKey, ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse, ErrorCode, FetchRequest,
+    FetchResponse, GroupRequest, GroupResponse, InitProducerIdRequest, InitProducerIdResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, Request, RequestHeader, Response,
+    WireError, WireLimits,
 };
 
 /// The version in which brokers send `Produce` to each other.
@@ -22,6 +23,8 @@ pub const LIST_OFFSETS_VERSION: i16 = 7;
 pub const METADATA_VERSION: i16 = 12;
 /// The version in which brokers send `ApiVersions` to each other.
 pub(super) const API_VERSIONS_VERSION: i16 = 4;
+/// The version in which brokers send `DeleteRecords` to each other.
+pub const DELETE_RECORDS_VERSION: i16 = 2;
 /// The version in which brokers send `OffsetForLeaderEpoch` to each other.
 pub const OFFSET_FOR_LEADER_EPOCH_VERSION: i16 = 4;
 /// The version in which brokers send `InitProducerId` to each other.
@@ -46,6 +49,9 @@ pub fn decode_request(frame: Bytes, limits: &WireLimits) -> Result<(RequestHeade
         ApiKey::Fetch => Request::Fetch(FetchRequest::from_codec(read(decoder, version)?, version)),
         ApiKey::Metadata => Request::Metadata(MetadataRequest::from_codec(read(decoder, version)?, version)),
         ApiKey::ListOffsets => Request::ListOffsets(ListOffsetsRequest::from_codec(read(decoder, version)?)),
+        ApiKey::DeleteRecords => {
+            Request::DeleteRecords(DeleteRecordsRequest::from_codec(read(decoder, version)?))
+        }
         ApiKey::OffsetForLeaderEpoch => {
             Request::OffsetForLeaderEpoch(OffsetForLeaderEpochRequest::from_codec(read(decoder, version)?))
         }
@@ -86,6 +92,7 @@ pub fn encode_response(header: &RequestHeader, response: Response) -> Result<Vec
         Response::Fetch(response) => response.write(&mut writer, version),
         Response::Metadata(response) => writer.message(&response.into_codec(version), version)?,
         Response::ListOffsets(response) => writer.message(&response.into_codec(version), version)?,
+        Response::DeleteRecords(response) => writer.message(&response.into_codec(), version)?,
         Response::OffsetForLeaderEpoch(response) => writer.message(&response.into_codec(), version)?,
         Response::InitProducerId(response) => writer.message(&response.into_codec(), version)?,
         Response::Group(response) => response.write(&mut writer, version)?,
@@ -110,6 +117,7 @@ pub fn encode_request(
         Request::Fetch(request) => writer.message(&request.into_codec(), version)?,
         Request::Metadata(request) => writer.message(&request.into_codec(), version)?,
         Request::ListOffsets(request) => writer.message(&request.into_codec(), version)?,
+        Request::DeleteRecords(request) => writer.message(&request.into_codec(), version)?,
         Request::OffsetForLeaderEpoch(request) => writer.message(&request.into_codec(), version)?,
         Request::InitProducerId(request) => writer.message(&request.into_codec(), version)?,
         Request::Group(request) => request.write(&mut writer)?,
@@ -139,6 +147,9 @@ pub fn decode_response(api_key: i16, api_version: i16, frame: Bytes) -> Result<(
         ApiKey::Metadata => Response::Metadata(MetadataResponse::from_codec(read(decoder, version)?)),
         ApiKey::ListOffsets => {
             Response::ListOffsets(ListOffsetsResponse::from_codec(read(decoder, version)?))
+        }
+        ApiKey::DeleteRecords => {
+            Response::DeleteRecords(DeleteRecordsResponse::from_codec(read(decoder, version)?))
         }
         ApiKey::OffsetForLeaderEpoch => {
             Response::OffsetForLeaderEpoch(OffsetForLeaderEpochResponse::from_codec(read(decoder, version)?))

@@ -94,6 +94,8 @@ pub enum ApiKey {
     DescribeGroups = 15,
     /// The groups of a broker.
     ListGroups = 16,
+    /// Move the start of a log up.
+    DeleteRecords = 21,
     /// An id for a producer.
     InitProducerId = 22,
     /// Where an epoch ends.
@@ -134,7 +136,7 @@ impl ApiKey {
             Self::ListOffsets => 6,
             Self::ApiVersions | Self::FindCoordinator | Self::ListGroups => 3,
             Self::OffsetForLeaderEpoch | Self::SyncGroup | Self::Heartbeat | Self::LeaveGroup => 4,
-            Self::InitProducerId | Self::DeleteGroups => 2,
+            Self::DeleteRecords | Self::InitProducerId | Self::DeleteGroups => 2,
             Self::DescribeGroups => 5,
             Self::JoinGroup | Self::OffsetFetch => 6,
             Self::OffsetCommit => 8,

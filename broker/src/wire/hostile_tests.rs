@@ -72,6 +72,13 @@ fn requests() -> Vec<Request> {
             replica: Some(BrokerId(1)),
             topics: vec![ListOffsetsTopic { name: "t".into(), partitions: vec![listed] }],
         }),
+        Request::DeleteRecords(DeleteRecordsRequest {
+            topics: vec![DeleteRecordsTopic {
+                name: "t".into(),
+                partitions: vec![DeleteRecordsPartition { index: 1, offset: Offset(2) }],
+            }],
+            timeout_ms: 1,
+        }),
         Request::OffsetForLeaderEpoch(OffsetForLeaderEpochRequest {
             replica: Some(BrokerId(1)),
             topics: vec![EpochTopic { name: "t".into(), partitions: vec![ended] }],

@@ -13,6 +13,7 @@
 //! *Invariant:* record bytes are never copied, neither in nor out.
 
 mod api_versions;
+mod delete_records;
 mod epochs;
 mod error;
 mod error_code;
@@ -37,6 +38,10 @@ mod hostile_tests;
 mod tests;
 
 pub use api_versions::{ApiVersionRange, ApiVersionsResponse, supported_apis};
+pub use delete_records::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic, DeletedRecords,
+    DeletedRecordsTopic,
+};
 pub use epochs::{
     EpochEndPartition, EpochEndTopic, EpochPartition, EpochTopic, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
@@ -45,8 +50,9 @@ pub use error::WireError;
 pub use error_code::ErrorCode;
 pub use fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, FetchedTopic};
 pub use frame::{
-    FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
-    decode_request, decode_response, encode_request, encode_response,
+    DELETE_RECORDS_VERSION, FETCH_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION,
+    OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION, decode_request, decode_response, encode_request,
+    encode_response,
 };
 pub use groups::{
     CommitPartition, CommitTopic, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,

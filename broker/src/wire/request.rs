@@ -1,12 +1,12 @@
 //! The one enum of all requests.
 
 use super::frame::{
-    API_VERSIONS_VERSION, FETCH_VERSION, INIT_PRODUCER_ID_VERSION, LIST_OFFSETS_VERSION, METADATA_VERSION,
-    OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
+    API_VERSIONS_VERSION, DELETE_RECORDS_VERSION, FETCH_VERSION, INIT_PRODUCER_ID_VERSION,
+    LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
 };
 use super::{
-    ApiKey, FetchRequest, GroupRequest, InitProducerIdRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest, ListOffsetsRequest,
+    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 /// A request's body.
@@ -22,6 +22,8 @@ pub enum Request {
     Fetch(FetchRequest),
     /// Find offsets by time, or the ends.
     ListOffsets(ListOffsetsRequest),
+    /// Move the starts of logs up.
+    DeleteRecords(DeleteRecordsRequest),
     /// Where an epoch ends.
     OffsetForLeaderEpoch(OffsetForLeaderEpochRequest),
     /// An id for a producer.
@@ -40,6 +42,7 @@ impl Request {
             Self::Produce(_) => ApiKey::Produce,
             Self::Fetch(_) => ApiKey::Fetch,
             Self::ListOffsets(_) => ApiKey::ListOffsets,
+            Self::DeleteRecords(_) => ApiKey::DeleteRecords,
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(request) => request.key(),
@@ -55,6 +58,7 @@ impl Request {
             Self::Produce(_) => PRODUCE_VERSION,
             Self::Fetch(_) => FETCH_VERSION,
             Self::ListOffsets(_) => LIST_OFFSETS_VERSION,
+            Self::DeleteRecords(_) => DELETE_RECORDS_VERSION,
             Self::OffsetForLeaderEpoch(_) => OFFSET_FOR_LEADER_EPOCH_VERSION,
             Self::InitProducerId(_) => INIT_PRODUCER_ID_VERSION,
             Self::Group(request) => request.version_sent(),

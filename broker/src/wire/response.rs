@@ -1,8 +1,8 @@
 //! The one enum of all responses.
 
 use super::{
-    ApiKey, ApiVersionsResponse, FetchResponse, GroupResponse, InitProducerIdResponse, ListOffsetsResponse,
-    MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
+    ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse, InitProducerIdResponse,
+    ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// A response's body.
@@ -18,6 +18,8 @@ pub enum Response {
     Fetch(FetchResponse),
     /// Offsets.
     ListOffsets(ListOffsetsResponse),
+    /// Where logs start now.
+    DeleteRecords(DeleteRecordsResponse),
     /// Ends of epochs.
     OffsetForLeaderEpoch(OffsetForLeaderEpochResponse),
     /// An id for a producer.
@@ -36,6 +38,7 @@ impl Response {
             Self::Produce(_) => ApiKey::Produce,
             Self::Fetch(_) => ApiKey::Fetch,
             Self::ListOffsets(_) => ApiKey::ListOffsets,
+            Self::DeleteRecords(_) => ApiKey::DeleteRecords,
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(response) => response.key(),

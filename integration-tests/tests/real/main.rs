@@ -27,3 +27,4 @@ mod starting;
 mod failing_disk;
 mod http_stream;
 mod http_topics;
+mod delete_records;

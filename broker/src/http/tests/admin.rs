@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Front;
+use super::{Front, RECORDS};
 use crate::service::test_support::ME;
 
 #[tokio::test]
@@ -161,4 +161,31 @@ async fn unknown_addresses_methods_and_too_many_headers_are_refused() {
     front.send("GET", "/healthz", &many, "").await.refused(431);
     let large = "k".repeat(40_000);
     front.send("GET", "/healthz", &[("tidemark-key", &large)], "").await.refused(431);
+}
+
+#[tokio::test]
+async fn the_oldest_records_are_deleted() {
+    let front = Front::new().await;
+    front.post(RECORDS, "application/x-ndjson", "a\nb\nc\n").await;
+    let delete = async |query: &str| front.send("DELETE", &format!("{RECORDS}{query}"), &[], "").await;
+    let answer = delete("?before_offset=2").await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"partition": 0, "log_start": 2})));
+    assert_eq!(delete("?before_offset=0").await.json()["log_start"], 2, "what is gone may be deleted again");
+    let gone = front.get(&format!("{RECORDS}?offset=1")).await;
+    assert_eq!((&gone.refused(410)["log_start"], gone.header("tidemark-start-offset")), (&json!(2), "2"));
+    assert_eq!(front.values().await, ["c"]);
+    assert_eq!(delete("?before_offset=4").await.refused(416)["high_watermark"], 3);
+    assert_eq!(delete("?before_offset=latest&timeout_ms=5000").await.json()["log_start"], 3);
+    front.post(RECORDS, "text/plain", "d").await;
+    assert_eq!(front.values().await, ["d"]);
+    for query in
+        ["", "?before_offset=", "?before_offset=-1", "?before_offset=x", "?before=1", "?timeout_ms=1"]
+    {
+        delete(query).await.refused(400);
+    }
+    let missing = "/v1/topics/u/partitions/0/records?before_offset=latest";
+    assert_eq!(front.send("DELETE", missing, &[], "").await.refused(404)["error_code"], 40401);
+    front.bench.topic("kept", 1, &[("cleanup.policy", "compact")]).await;
+    let kept = "/v1/topics/kept/partitions/0/records?before_offset=latest";
+    assert_eq!(front.send("DELETE", kept, &[], "").await.refused(409)["error_code"], 40912);
 }

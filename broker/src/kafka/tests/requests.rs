@@ -11,10 +11,11 @@ use super::fixture::{Broker, ORDERS};
 use crate::record::{BatchBuilder, HEADER_LEN, ProducerStamp, REQUEST_SEQUENCED};
 use crate::types::{BrokerId, LeaderEpoch, Offset, TopicId};
 use crate::wire::{
-    ApiKey, EpochPartition, EpochTopic, ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
-    FetchedPartition, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsPartition,
-    ListOffsetsRequest, ListOffsetsTopic, ListedPartition, OffsetForLeaderEpochRequest, PRODUCE_VERSION,
-    ProducePartition, ProduceRequest, ProduceTopic, ProducedPartition, Request, Response, link_client_id,
+    ApiKey, DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic, EpochPartition, EpochTopic,
+    ErrorCode, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
+    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsPartition, ListOffsetsRequest,
+    ListOffsetsTopic, ListedPartition, OffsetForLeaderEpochRequest, PRODUCE_VERSION, ProducePartition,
+    ProduceRequest, ProduceTopic, ProducedPartition, Request, Response, link_client_id,
 };
 
 fn batch(values: &[&str]) -> Bytes {
@@ -353,4 +354,31 @@ async fn an_idempotent_producer_is_answered_as_by_kafka() {
     assert_eq!(sequenced(&mut client, 4, 0, 1).await, (ErrorCode::None, 9));
     assert_eq!(sequenced(&mut client, 3, 7, 1).await, (ErrorCode::InvalidProducerEpoch, -1));
     assert_eq!(sequenced(&mut client, 4, 1, 1).await, (ErrorCode::None, 10), "nothing refused was stored");
+}
+
+#[tokio::test]
+async fn records_are_deleted_up_to_the_high_watermark() {
+    let broker = Broker::start().await;
+    let mut client = Client::connect(broker.port, "test").await;
+    produced(client.ask(produce(0, Some(batch(&["a", "b", "c"])))).await);
+    let mut delete = async |topic: &str, index, offset| {
+        let partitions = vec![DeleteRecordsPartition { index, offset: Offset(offset) }];
+        let topics = vec![DeleteRecordsTopic { name: topic.to_owned(), partitions }];
+        let request = Request::DeleteRecords(DeleteRecordsRequest { topics, timeout_ms: 5_000 });
+        let Response::DeleteRecords(mut response) = client.ask(request).await else {
+            panic!("another answer")
+        };
+        let told = response.topics.remove(0).partitions.remove(0);
+        (told.error, told.low_watermark.0)
+    };
+    assert_eq!(delete("orders", 0, 2).await, (ErrorCode::None, 2));
+    assert_eq!(delete("orders", 0, 1).await, (ErrorCode::None, 2));
+    assert_eq!(delete("orders", 0, 4).await, (ErrorCode::OffsetOutOfRange, -1));
+    assert_eq!(delete("orders", 0, -2).await, (ErrorCode::OffsetOutOfRange, -1));
+    assert_eq!(delete("orders", 0, -1).await, (ErrorCode::None, 3));
+    assert_eq!(delete("orders", 4, 0).await.0, ErrorCode::NotLeaderOrFollower);
+    assert_eq!(delete("orders", 9, 0).await.0, ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(delete("no such", 0, 0).await.0, ErrorCode::UnknownTopicOrPartition);
+    let (_, partition) = fetched(client.ask(Request::Fetch(fetch(ORDERS, 0, 1, 0))).await);
+    assert_eq!(partition.map(|partition| partition.error), Some(ErrorCode::OffsetOutOfRange));
 }

@@ -39,6 +39,63 @@ async fn the_log_start_follows_the_leaders() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_count_as_deleted_once_all_in_sync_have_followed() {
+    let cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    for value in ["a", "b", "c"] {
+        cluster.append(1, value, Acks::All).await.unwrap();
+    }
+    let clock = crate::clock::Clock::system();
+    let leader = cluster.partition(1);
+    assert_eq!(leader.delete_records_in_sync(Offset(2), clock.now() + PATIENCE).await.unwrap(), Offset(2));
+    for id in 1..=3 {
+        assert_eq!(cluster.partition(id).status().log_start, Offset(2), "broker {id}");
+    }
+    // Once more: nothing is left to do, and that is no error.
+    assert_eq!(leader.delete_records_in_sync(Offset(1), clock.now() + PATIENCE).await.unwrap(), Offset(2));
+    assert_eq!(leader.lock().started.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_waits_for_a_silent_follower_until_that_is_out_of_sync() {
+    let cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 3);
+    let clock = crate::clock::Clock::system();
+    let leader = cluster.partition(1);
+    // The leader notices nothing so soon; and an idle log makes nobody lag.
+    let soon = clock.now() + Duration::from_millis(200);
+    let early = leader.delete_records_in_sync(Offset(1), soon).await;
+    assert!(matches!(early, Err(DeleteError::TimedOut)), "{early:?}");
+    assert_eq!(leader.lock().started.len(), 0, "who gave up waits no more");
+    assert!(leader.status().log_start == Offset(1), "what was deleted stays so");
+    let late = async { leader.delete_records_in_sync(Offset(1), clock.now() + PATIENCE).await };
+    let append = async { cluster.append(1, "b", Acks::All).await };
+    let (late, appended) = tokio::join!(late, append);
+    appended.unwrap();
+    assert_eq!(late.unwrap(), Offset(1));
+    assert_eq!(cluster.store.isr(), [1, 2]);
+    assert_eq!(cluster.partition(2).status().log_start, Offset(1));
+    assert_eq!(cluster.partition(3).status().log_start, Offset(0), "it has heard of nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_replaced_confirms_no_deletion() {
+    let cluster = Cluster::start(3, 2, FlushMode::Ack).await;
+    cluster.append(1, "a", Acks::All).await.unwrap();
+    cluster.cut(1, 3);
+    let leader = cluster.partition(1);
+    let until = crate::clock::Clock::system().now() + PATIENCE;
+    let deletion = leader.delete_records_in_sync(Offset(1), until);
+    let replaced = async {
+        eventually("it waits", || leader.lock().started.len() == 1).await;
+        cluster.elect(2, &[1, 2]);
+        cluster.tell_all().await;
+    };
+    let (deleted, ()) = tokio::join!(deletion, replaced);
+    assert!(matches!(deleted, Err(DeleteError::LeadershipLost)), "{deleted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_port_refuses_is_reported_and_found_again() {
     let mut cluster = Cluster::start(2, 1, FlushMode::Ack).await;
     cluster.append(1, "a", Acks::All).await.unwrap();
