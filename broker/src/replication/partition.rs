@@ -215,6 +215,7 @@ impl Partition {
     fn entry(&self, inner: &Inner, log: &Log) -> CheckpointEntry {
         CheckpointEntry {
             tp: self.tp.clone(),
+            topic_id: log.topic_id(),
             recovery_point: log.durable_end(),
             log_start: log.start_offset(),
             high_watermark: inner.high_watermark(),

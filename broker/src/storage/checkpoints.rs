@@ -18,7 +18,7 @@ use super::StorageError;
 use super::disk::{Disk, Durable};
 use super::flush::Durability;
 use super::text::{format_entries, parse_entries};
-use crate::types::{Offset, PartitionIndex, TopicName, TopicPartition};
+use crate::types::{Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
 const LOG_START: &str = "log-start-offset-checkpoint";
@@ -30,6 +30,8 @@ const CLEANED_TO: &str = "cleaner-offset-checkpoint";
 pub struct CheckpointEntry {
     /// The partition.
     pub tp: TopicPartition,
+    /// Which topic of that name it was.
+    pub topic_id: TopicId,
     /// All below this is durable; recovery need not look there.
     pub recovery_point: Offset,
     /// The first offset that may be read.
@@ -60,6 +62,7 @@ struct State {
 
 #[derive(Debug)]
 struct Opened {
+    topic_id: TopicId,
     durability: Arc<Durability>,
     closed_cleanly: bool,
 }
@@ -116,8 +119,8 @@ impl Checkpoints {
     }
 
     /// A log was opened; its checkpoints never pass what `durability` says from now on.
-    pub(super) fn opened(&self, tp: &TopicPartition, durability: &Arc<Durability>) {
-        let opened = Opened { durability: Arc::clone(durability), closed_cleanly: false };
+    pub(super) fn opened(&self, tp: &TopicPartition, topic_id: TopicId, durability: &Arc<Durability>) {
+        let opened = Opened { topic_id, durability: Arc::clone(durability), closed_cleanly: false };
         self.state.lock().opened.insert(tp.clone(), opened);
     }
 
@@ -154,17 +157,19 @@ impl Checkpoints {
     }
 
     /// Takes the entries in and writes the files that change by them.
+    ///
+    /// An entry of a log that was deleted since it was put together is left out: a topic of the same name would inherit it.
     pub(super) fn write(&self, entries: &[CheckpointEntry]) -> Result<(), StorageError> {
         let mut state = self.state.lock();
         let State { recovery_points, log_starts, high_watermarks, opened, .. } = &mut *state;
         let (mut points, mut starts, mut marks) =
             (recovery_points.clone(), log_starts.clone(), high_watermarks.clone());
         for entry in entries {
-            // What the caller saw may be older than a cut.
-            let (start, end) = match opened.get(&entry.tp) {
-                Some(log) => log.durability.bounds(),
-                None => (entry.log_start, entry.recovery_point),
+            let Some(log) = opened.get(&entry.tp).filter(|log| log.topic_id == entry.topic_id) else {
+                continue;
             };
+            // What the caller saw may be older than a cut.
+            let (start, end) = log.durability.bounds();
             points.insert(entry.tp.clone(), entry.recovery_point.min(end));
             starts.insert(entry.tp.clone(), entry.log_start.min(start));
             marks.insert(entry.tp.clone(), entry.high_watermark);

@@ -78,7 +78,7 @@ impl Opening<'_> {
         let scan = if clean { Scan::default() } else { log.recover(recovery_point, suspect)? };
         let found_end = log.end_offset();
         log.settle_start(log_start)?;
-        self.checkpoints.opened(self.tp, &log.durability);
+        self.checkpoints.opened(self.tp, self.topic_id, &log.durability);
         let report = RecoveryReport {
             clean,
             log_end: log.end_offset(),

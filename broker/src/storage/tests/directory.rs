@@ -47,16 +47,20 @@ fn a_topic_of_the_same_name_inherits_nothing() {
     flush(&mut log);
     let entry = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: Offset(50),
         log_start: Offset(30),
         high_watermark: Offset(50),
     };
-    data_dir.write_checkpoints(&[entry]).unwrap();
+    data_dir.write_checkpoints(std::slice::from_ref(&entry)).unwrap();
     drop(log);
     let other = TopicId(Uuid::from_u128(8));
     let (log, report) = data_dir.open_log(&tp(), other, place.options.clone(), NOW_MS).unwrap();
     assert_eq!((log.start_offset(), log.end_offset(), log.topic_id()), (Offset(0), Offset(0), other));
     assert!(!report.lost_durable);
+    assert_eq!(data_dir.high_watermark(&tp()), None);
+    // What was put together before the topic was deleted may be written late.
+    data_dir.write_checkpoints(std::slice::from_ref(&entry)).unwrap();
     assert_eq!(data_dir.high_watermark(&tp()), None);
     assert_eq!(data_dir.existing_topic_id(&tp()), Some(other));
     assert_eq!(data_dir.partitions().unwrap(), [tp()]);
@@ -65,6 +69,10 @@ fn a_topic_of_the_same_name_inherits_nothing() {
         fs::read_dir(place.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir()).count(),
         1
     );
+    drop(log);
+    data_dir.delete_log(&tp(), other).unwrap();
+    data_dir.write_checkpoints(&[entry]).unwrap();
+    assert_eq!(data_dir.high_watermark(&tp()), None);
 }
 
 #[test]
@@ -105,6 +113,7 @@ fn a_lost_partition_is_no_clean_recovery() {
     flush(&mut log);
     let entry = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: Offset(5),
         log_start: Offset(0),
         high_watermark: Offset(5),

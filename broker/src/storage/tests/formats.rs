@@ -82,6 +82,7 @@ fn small_files_are_written_as_in_kafka() {
     flush(&mut log);
     let entry = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: Offset(10),
         log_start: Offset(0),
         high_watermark: Offset(9),

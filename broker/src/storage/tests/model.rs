@@ -212,6 +212,7 @@ impl Run {
         let log = self.log.as_ref().unwrap();
         let entry = CheckpointEntry {
             tp: tp(),
+            topic_id: topic_id(),
             recovery_point: log.durable_end(),
             log_start: log.start_offset(),
             high_watermark: log.durable_end(),

@@ -44,6 +44,7 @@ impl Image {
 fn checkpoint(data_dir: &DataDir, log: &Log) {
     let entry = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: log.durable_end(),
         log_start: log.start_offset(),
         high_watermark: log.durable_end(),
@@ -278,6 +279,7 @@ fn a_cut_lowers_the_recovery_point_on_disk_first() {
     // A checkpoint that was put together before the cut must not undo it.
     let stale = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: Offset(100),
         log_start: Offset(0),
         high_watermark: Offset(50),

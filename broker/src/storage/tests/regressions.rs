@@ -7,7 +7,13 @@ use crate::storage::CheckpointEntry;
 
 fn checkpoint(data_dir: &DataDir, log: &Log) {
     let (recovery_point, log_start) = (log.durable_end(), log.start_offset());
-    let entry = CheckpointEntry { tp: tp(), recovery_point, log_start, high_watermark: recovery_point };
+    let entry = CheckpointEntry {
+        tp: tp(),
+        topic_id: topic_id(),
+        recovery_point,
+        log_start,
+        high_watermark: recovery_point,
+    };
     data_dir.write_checkpoints(&[entry]).unwrap();
 }
 
@@ -34,6 +40,7 @@ fn starting_anew_below_the_checkpointed_start_survives_a_crash() {
     checkpoint(&data_dir, &log);
     let stale = CheckpointEntry {
         tp: tp(),
+        topic_id: topic_id(),
         recovery_point: Offset(700),
         log_start: Offset(700),
         high_watermark: Offset(0),
