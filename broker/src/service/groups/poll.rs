@@ -27,6 +27,9 @@ const EMPTY_HANDED_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a poll begins anew because the member moved on meanwhile.
 const STALE_MAX: u32 = 3;
 
+/// How often a poll looks again at once because positions could not be read any more.
+const MOVES_MAX: u32 = 3;
+
 /// What a poll's answer hands to the client, to be brought back with the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollToken {
@@ -178,11 +181,13 @@ impl Service {
             interval = interval.min(EMPTY_HANDED_INTERVAL);
         }
         let beat_due = self.parts.clock.now() + interval;
-        let mut wait = Duration::ZERO;
+        let (mut wait, mut moves) = (Duration::ZERO, 0);
         loop {
             let wants = self.wants(round, turn);
             let got = self.read_many(&wants, poll.max_bytes, wait).await;
-            if self.find_new_starts(poll, round, &wants, &got).await? {
+            if self.find_new_starts(poll, round, &wants, &got).await? && moves < MOVES_MAX {
+                // At once, unless the new one is lost as quickly: then not at full speed.
+                moves += 1;
                 continue;
             }
             let now = self.parts.clock.now();
