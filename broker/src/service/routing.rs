@@ -88,7 +88,15 @@ impl Service {
     /// A wait for newer metadata, until `deadline`.
     pub(super) fn news(&self, deadline: Instant) -> News {
         let pause = Duration::from_millis(self.parts.options.retry_pause_ms);
-        News { images: self.parts.image.clone(), pause, deadline }
+        News { images: self.images_from_now(), pause, deadline }
+    }
+
+    /// Tells of metadata that is newer than what is known now.
+    pub(super) fn images_from_now(&self) -> watch::Receiver<Arc<Image>> {
+        let mut images = self.parts.image.clone();
+        // What the one that it was cloned from has not looked at would count as news.
+        images.mark_unchanged();
+        images
     }
 
     /// The attempts of one read, until `deadline`.
