@@ -96,6 +96,7 @@ metrics! {
         http_connections: "Open connections at the HTTP door",
         kafka_connections: "Open connections at the Kafka door",
         body_bytes_admitted: "Bytes of request bodies now admitted",
+        read_bytes_admitted: "Bytes of answers to readers now held",
         waiting_reads: "Reads that now wait for records",
         partitions: "Replicas on this broker",
         leader_partitions: "Partitions that this broker leads",

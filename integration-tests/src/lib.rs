@@ -7,7 +7,7 @@
 //! - [`slots`], [`ports`]: what tests that run side by side share on one machine
 //! - [`process`], [`etcd`], [`broker`], [`cluster`]: children that never outlive the test
 //! - [`proxy`]: a TCP link that can be cut both ways, one way, or slowed
-//! - [`api`]: HTTP as a test speaks it; [`raw_http`]: as no client should; [`kafka`]: the Kafka port, by kcat and by hand
+//! - [`api`]: HTTP as a test speaks it; [`raw_http`]: as no client should; [`events`]: streams, with resume; [`kafka`]: the Kafka port, by kcat and by hand
 //! - [`batch`]: record batches v2, read and built apart from the broker's own code; [`replicas`]: compare them on disk
 //! - [`history`], [`checker`]: what was sent and read, and what must never be; [`load`]: clients that write a history
 //!
@@ -20,6 +20,7 @@ pub mod checker;
 pub mod cluster;
 pub mod etcd;
 pub mod eventually;
+pub mod events;
 pub mod history;
 pub mod kafka;
 pub mod load;

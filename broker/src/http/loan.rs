@@ -3,6 +3,8 @@
 //! Closing a socket while bytes of its peer are unread makes the system reset the connection, and the peer then loses
 //! the answer that it was about to read: the very refusal of a body that is too large. So the rest is read, and thrown
 //! away, for a moment.
+//!
+//! A peer that takes nothing of an answer for too long is cut off: its answer has a place in the budget.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
 use crate::net::TcpStream;
 
@@ -24,15 +27,32 @@ const PARTING_BYTES_MAX: u64 = 64 << 20;
 pub(super) struct Loan {
     stream: Option<TcpStream>,
     back: Option<oneshot::Sender<TcpStream>>,
+    /// Runs while the peer takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
+    stall_max: Duration,
     /// Whether the peer has said that it sends no more: then there is nothing to wait for.
     ended: bool,
 }
 
 impl Loan {
     /// Lends `stream`; the receiver gets it back, unless the peer has ended it or it has failed.
-    pub(super) fn of(stream: TcpStream) -> (Self, oneshot::Receiver<TcpStream>) {
+    pub(super) fn of(stream: TcpStream, stall_max: Duration) -> (Self, oneshot::Receiver<TcpStream>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { stream: Some(stream), back: Some(sender), ended: false }, receiver)
+        (Self { stream: Some(stream), back: Some(sender), stall: None, stall_max, ended: false }, receiver)
+    }
+
+    fn unless_stalled(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if outcome.is_ready() {
+            self.stall = None;
+            return outcome;
+        }
+        let stall_max = self.stall_max;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_max)));
+        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn stream(&mut self) -> Pin<&mut TcpStream> {
@@ -84,7 +104,8 @@ impl AsyncRead for Loan {
 
 impl AsyncWrite for Loan {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(cx, buf)
+        let outcome = self.stream().poll_write(cx, buf);
+        self.unless_stalled(cx, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -101,7 +122,8 @@ impl AsyncWrite for Loan {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(cx, bufs)
+        let outcome = self.stream().poll_write_vectored(cx, bufs);
+        self.unless_stalled(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -17,10 +17,14 @@ pub struct HttpOptions {
     pub body_stall_ms_max: u64,
     /// How long a body may take in all.
     pub body_ms_max: u64,
+    /// How long a reader may take nothing of its answer.
+    pub write_stall_ms_max: u64,
     /// How often a stream without records says that it lives.
     pub heartbeat_ms: u64,
     /// How long a stream lasts; then its reader resumes.
     pub stream_ms_max: u64,
+    /// How many partitions a stream of a whole topic merges at most: each event's id names all of them.
+    pub stream_partitions_max: usize,
     /// How long requests in flight are waited for when the door closes.
     pub drain_ms_max: u64,
 }
@@ -35,8 +39,10 @@ impl Default for HttpOptions {
             body_bytes_max: 16 << 20,
             body_stall_ms_max: 10_000,
             body_ms_max: 120_000,
+            write_stall_ms_max: 120_000,
             heartbeat_ms: 10_000,
             stream_ms_max: 300_000,
+            stream_partitions_max: 256,
             drain_ms_max: 10_000,
         }
     }

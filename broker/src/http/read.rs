@@ -10,7 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::chunked::Chunks;
+use super::chunked::{Chunks, counted_body};
 use super::door::{Door, PartitionPath};
 use super::errors::Problem;
 use super::media::ReadKind;
@@ -20,7 +20,7 @@ use super::names::{
 use super::read_query::ReadQuery;
 use super::redirect::redirected;
 use super::selection::{Bounds, Selection};
-use super::stream;
+use super::streams;
 use super::value_answer::value_answer;
 use crate::record::next_batch;
 use crate::service::{Fetch, FetchError, FetchFrom, Fetched};
@@ -51,7 +51,7 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
         return Ok(elsewhere);
     }
     if query.streams {
-        return stream::answer(door, tp, query).await;
+        return streams::answer(door, tp, query).await;
     }
     let mut fetch = Fetch {
         tp: tp.clone(),
@@ -128,7 +128,7 @@ fn records_answer(
     tp: &TopicPartition,
     query: &ReadQuery,
     kind: ReadKind,
-    fetched: Fetched,
+    mut fetched: Fetched,
 ) -> Result<Response, Problem> {
     let bounds = Bounds { until: query.until, bytes_max: query.max_bytes, records_max: query.max_records };
     let inflated_bytes_max = door.service.options().inflated_bytes_max;
@@ -136,7 +136,10 @@ fn records_answer(
     if kind == ReadKind::Value {
         let record = selection.next()?;
         let next = selection.next_offset();
-        let mut response = record.map_or_else(empty, |record| value_answer(&record));
+        let mut response = match record {
+            Some(record) => value_answer(door, &record)?,
+            None => empty(),
+        };
         describe(response.headers_mut(), &fetched, next);
         return Ok(response);
     }
@@ -149,7 +152,8 @@ fn records_answer(
         if kind == ReadKind::Json {
             close_json(&mut out, tp, &fetched, next);
         }
-        let mut response = Response::new(Body::from(out));
+        drop(fetched.admitted.take());
+        let mut response = Response::new(counted_body(door, out)?);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind.media_type()));
         response
     };

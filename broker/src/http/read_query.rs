@@ -166,7 +166,7 @@ fn wait(query: &Query<'_>) -> Result<Duration, Problem> {
     Ok(Duration::from_millis(wait_ms.unwrap_or(0)))
 }
 
-fn reading(query: &Query<'_>) -> Result<Reading, Problem> {
+pub(super) fn reading(query: &Query<'_>) -> Result<Reading, Problem> {
     let Some(name) = query.text("as") else { return Ok(Reading::default()) };
     Reading::from_name(name).ok_or_else(|| {
         Problem::bad_request(format!("as must be text, json or base64, not '{}'", shown(name)))

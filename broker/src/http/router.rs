@@ -21,7 +21,7 @@ use super::openapi::Head;
 use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
-use super::{cluster, delete_records, groups, operations, produce, producers, read, topics};
+use super::{cluster, delete_records, groups, operations, produce, producers, read, streams, topics};
 use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
@@ -102,9 +102,10 @@ impl Entrance {
 /// Every address with its handlers, and the document that describes them.
 fn addresses() -> OpenApiRouter<Arc<Door>> {
     OpenApiRouter::with_openapi(Head::openapi())
-        .routes(routes!(produce::to_topic))
+        .routes(routes!(produce::to_topic, streams::topic::follow))
         .routes(routes!(produce::to_partition, read::read, delete_records::delete))
         .routes(routes!(topics::list))
+        .routes(routes!(streams::member::follow))
         .routes(routes!(topics::get, topics::put, topics::patch, topics::delete))
         .routes(routes!(topics::partitions))
         .routes(routes!(producers::create))

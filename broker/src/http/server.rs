@@ -1,6 +1,7 @@
 //! The accept loop and its connections.
 //!
-//! Our own, over hyper: axum's sets neither `TCP_NODELAY` nor any bound, and does not flush pipelined answers together.
+//! Our own, over hyper: axum's sets neither `TCP_NODELAY` nor any bound. hyper's `pipeline_flush` stays off: with it a body
+//! is taken for as long as there is any, and what a slow reader has not taken is kept in memory without a bound.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -89,6 +90,7 @@ pub(super) async fn accept_until(
             place,
             builder: builder.clone(),
             entrance: entrance.clone(),
+            stall_max: Duration::from_millis(options.write_stall_ms_max),
             stop: stop.child_token(),
             abandon: abandon.child_token(),
         };
@@ -127,13 +129,14 @@ struct Connection {
     place: OwnedSemaphorePermit,
     builder: Builder<TokioExecutor>,
     entrance: Entrance,
+    stall_max: Duration,
     stop: CancellationToken,
     abandon: CancellationToken,
 }
 
 impl Connection {
     async fn serve(self) {
-        let Self { stream, place, builder, entrance, stop, abandon } = self;
+        let Self { stream, place, builder, entrance, stall_max, stop, abandon } = self;
         let metrics = entrance.metrics();
         let asked = Arc::new(AtomicBool::new(false));
         let first = Arc::clone(&asked);
@@ -142,7 +145,7 @@ impl Connection {
             first.store(true, Ordering::Relaxed);
             async move { Ok::<_, Infallible>(entrance.answer(request.map(Body::new)).await) }
         });
-        let (loan, back) = Loan::of(stream);
+        let (loan, back) = Loan::of(stream, stall_max);
         let end = {
             let mut connection = pin!(builder.serve_connection(TokioIo::new(loan), service));
             let mut draining = false;
@@ -191,7 +194,7 @@ fn no_request(error: &hyper::Error) -> Vec<u8> {
 fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let idle = Duration::from_millis(options.idle_timeout_ms);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).pipeline_flush(true);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle);
     if options.headers_max > HEADERS_ON_STACK {
         builder.http1().max_headers(options.headers_max);
     }

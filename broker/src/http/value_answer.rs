@@ -1,12 +1,14 @@
 //! One record as it is: its value the body, the rest in headers.
 
-use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
+use super::chunked::counted_body;
+use super::door::Door;
+use super::errors::Problem;
 use super::media::ReadKind;
 use super::names::{KEY, KEY_BASE64, OFFSET, RECORD_HEADER_PREFIX, TIMESTAMP, TOMBSTONE, TRUE};
 use crate::record::Record;
@@ -15,8 +17,8 @@ use crate::record::Record;
 const HEADER_BYTES_MAX: usize = 8 << 10;
 
 /// The answer with one record.
-pub(super) fn value_answer(record: &Record) -> Response {
-    let mut response = Response::new(Body::from(record.value.clone().unwrap_or_default()));
+pub(super) fn value_answer(door: &Door, record: &Record) -> Result<Response, Problem> {
+    let mut response = Response::new(counted_body(door, record.value.clone().unwrap_or_default())?);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(ReadKind::Value.media_type()));
     headers.insert(OFFSET, HeaderValue::from(record.offset.0));
@@ -42,7 +44,7 @@ pub(super) fn value_answer(record: &Record) -> Response {
         left = rest;
         headers.append(name, told);
     }
-    response
+    Ok(response)
 }
 
 fn base64_value(bytes: &[u8]) -> HeaderValue {

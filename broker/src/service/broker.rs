@@ -65,7 +65,7 @@ impl Service {
         let (metrics, options) = (&parts.metrics, &parts.options);
         Arc::new(Self {
             bodies: ByteBudget::new(options.body_bytes_in_flight_max, metrics.body_bytes_admitted.clone()),
-            reads: ByteBudget::new(options.read_bytes_in_flight_max, Default::default()),
+            reads: ByteBudget::new(options.read_bytes_in_flight_max, metrics.read_bytes_admitted.clone()),
             seats: ReaderSeats::new(options.waiting_reads_max, metrics.waiting_reads.clone()),
             producer_ids: ProducerIdBlock::default(),
             offsets_topic_turn: tokio::sync::Mutex::default(),

@@ -28,6 +28,7 @@ mod describe;
 mod remote_describe;
 mod readiness;
 mod groups;
+mod follow;
 
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -41,6 +42,7 @@ pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};
 pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError};
 pub use fetch::{Fetch, FetchFrom, Fetched};
 pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
+pub use follow::{Came, FollowMember, FollowTopic, Follower, Standing, Standings};
 pub use forward::{Forward, ForwardError};
 pub use groups::{
     Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, OffsetReset, Poll,

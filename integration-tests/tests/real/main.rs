@@ -28,3 +28,5 @@ mod failing_disk;
 mod http_stream;
 mod http_topics;
 mod delete_records;
+mod merged_streams;
+mod topic_again;

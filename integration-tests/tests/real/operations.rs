@@ -119,34 +119,50 @@ fn judge(number: usize, printed: &Printed) -> Result<()> {
     }
 }
 
+/// The commands of the block of code that follows `heading`, with the ports of this cluster.
+fn lines_of(readme: &str, heading: &str, cluster: &mut Cluster) -> Result<Vec<String>> {
+    let section = readme.split(heading).nth(1).context("the section")?;
+    let block = section.split("```").nth(1).context("a block of code")?.trim_start_matches("sh\n");
+    let mut script = block.to_owned();
+    for id in 1..=3 {
+        let port = cluster.broker(id).http_port();
+        script = script.replace(&format!("localhost:{}", 8_081 + id), &format!("127.0.0.1:{port}"));
+    }
+    let lines = script.replace("\\\n", " ");
+    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_readmes_lines_work_as_printed() -> Result<()> {
     let mut cluster = Cluster::start(3).await?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace")?;
     let readme = std::fs::read_to_string(root.join("README.md"))?;
-    let section = readme.split("## Ten lines of curl").nth(1).context("the section")?;
-    let block = section.split("```").nth(1).context("a block of code")?.trim_start_matches("sh\n");
-    let mut script = block.to_owned();
-    for id in 1..=3 {
-        script = script.replace(
-            &format!("localhost:{}", 8_081 + id),
-            &format!("127.0.0.1:{}", cluster.broker(id).http_port()),
-        );
-    }
-    let lines = script.replace("\\\n", " ");
-    let lines: Vec<&str> =
-        lines.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines = lines_of(&readme, "## Ten lines of curl", &mut cluster)?;
     ensure!(lines.len() == 10, "{} lines: {lines:?}", lines.len());
     for (number, line) in (1..).zip(&lines) {
         let printed = run(line).await.with_context(|| format!("{number}. {line}"))?;
         judge(number, &printed).with_context(|| format!("{number}. {line}\n{}", printed.text))?;
     }
     // What lines 8 and 9 say of being repeated.
-    let late = run(lines[7]).await?;
+    let late = run(&lines[7]).await?;
     ensure!(late.status == 412, "a conditional append that comes too late: {} {}", late.status, late.text);
     late.has(&["the next offset is 4", r#""written":"no""#])?;
-    let again = run(lines[8]).await?;
+    let again = run(&lines[8]).await?;
     ensure!(again.status == 200, "a repeat: {} {}", again.status, again.text);
     again.has(&[r#""base_offset":0,"count":1"#, r#""duplicate":true"#])?;
+
+    let more = lines_of(&readme, "More of them:", &mut cluster)?;
+    let expected: [&[&str]; 3] = [
+        &["id: 0:4,1:1,2:2\n", r#""value":"tea""#, r#""up_to_date":true"#],
+        &[r#""log_start":2"#],
+        &[r#""partitions":4"#],
+    ];
+    ensure!(more.len() == expected.len(), "{more:?}");
+    for (line, expected) in more.iter().zip(expected) {
+        let printed = run(line).await.with_context(|| line.clone())?;
+        ensure!(printed.status == 200, "{line}: {}", printed.status);
+        printed.has(expected).with_context(|| format!("{line}\n{}", printed.text))?;
+    }
     cluster.finish()
 }

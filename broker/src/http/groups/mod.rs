@@ -12,6 +12,8 @@ pub(super) mod poll;
 pub(super) mod reset;
 mod token;
 
+pub(super) use path::MemberPath;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

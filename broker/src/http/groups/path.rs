@@ -10,7 +10,7 @@ use crate::http::errors::Problem;
 pub(in crate::http) struct GroupPath(pub(super) GroupId);
 
 /// The member that a path names.
-pub(in crate::http) struct MemberPath(pub(super) GroupId, pub(super) MemberId);
+pub(in crate::http) struct MemberPath(pub(in crate::http) GroupId, pub(in crate::http) MemberId);
 
 impl<S: Send + Sync> FromRequestParts<S> for GroupPath {
     type Rejection = Problem;

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -15,6 +14,7 @@ use utoipa::ToSchema;
 use super::path::MemberPath;
 use super::token;
 use crate::http::admin::{json_body, parsed};
+use crate::http::chunked::counted_body;
 use crate::http::door::Door;
 use crate::http::errors::Problem;
 use crate::http::names::{JSON, SERVED_BY};
@@ -104,7 +104,8 @@ fn answer(
         }
     }
     let _ = writeln!(out, "],\"token\":\"{}\",\"member_epoch\":{}}}", token::write(&next), polled.epoch);
-    let mut response = Response::new(Body::from(out));
+    drop(polled.partitions);
+    let mut response = Response::new(counted_body(door, out)?);
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);

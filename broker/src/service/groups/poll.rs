@@ -22,10 +22,10 @@ use crate::service::{Fetched, Service};
 use crate::types::{Offset, TopicPartition};
 
 /// How soon a member that has nothing to read heartbeats again.
-const EMPTY_HANDED_INTERVAL: Duration = Duration::from_millis(500);
+pub(in crate::service) const EMPTY_HANDED_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often a poll begins anew because the member moved on meanwhile.
-const STALE_MAX: u32 = 3;
+pub(in crate::service) const STALE_MAX: u32 = 3;
 
 /// How often a poll looks again at once because positions could not be read any more.
 const MOVES_MAX: u32 = 3;
@@ -134,7 +134,7 @@ impl Service {
         epoch: Option<i32>,
         known: &Positions,
     ) -> Result<Round, GroupCallError> {
-        let beat = self.beat_of(poll, epoch).await?;
+        let beat = self.beat_of(&poll.group, &poll.member, epoch).await?;
         let assigned: BTreeSet<_> = beat.assignment.iter().flatten().map(|(one, _)| *one).collect();
         let whose = Whose { group: &poll.group, member: &poll.member, epoch: beat.epoch };
         let nothing = Positions::new();
@@ -146,23 +146,29 @@ impl Service {
 
     /// The heartbeat of a member that holds nothing; one that does not know its epoch, or whose answers were lost, is
     /// told by its coordinator.
-    async fn beat_of(
+    pub(in crate::service) async fn beat_of(
         &self,
-        poll: &Poll,
+        group: &GroupId,
+        member: &MemberId,
         epoch: Option<i32>,
     ) -> Result<ConsumerHeartbeatReply, GroupCallError> {
         if let Some(epoch) = epoch.filter(|epoch| *epoch > 0) {
-            match self.beat_in(poll, epoch).await {
+            match self.beat_in(group, member, epoch).await {
                 Err(GroupCallError::Refused(GroupError::FencedEpoch { .. })) => {}
                 told => return told,
             }
         }
-        let epoch = self.epoch_of(&poll.group, &poll.member).await?;
-        self.beat_in(poll, epoch).await
+        let epoch = self.epoch_of(group, member).await?;
+        self.beat_in(group, member, epoch).await
     }
 
-    async fn beat_in(&self, poll: &Poll, epoch: i32) -> Result<ConsumerHeartbeatReply, GroupCallError> {
-        let mut beat = plain_heartbeat(poll.group.clone(), poll.member.clone(), epoch);
+    async fn beat_in(
+        &self,
+        group: &GroupId,
+        member: &MemberId,
+        epoch: i32,
+    ) -> Result<ConsumerHeartbeatReply, GroupCallError> {
+        let mut beat = plain_heartbeat(group.clone(), member.clone(), epoch);
         beat.owned = Some(BTreeSet::new());
         self.beat(beat).await
     }

@@ -12,19 +12,19 @@ use crate::service::{FetchError, OffsetQuery, Service};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 
 /// Positions by partition.
-pub(super) type Positions = BTreeMap<TopicIdPartition, Offset>;
+pub(in crate::service) type Positions = BTreeMap<TopicIdPartition, Offset>;
 
 /// Who reads.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whose<'a> {
-    pub(super) group: &'a GroupId,
-    pub(super) member: &'a MemberId,
-    pub(super) epoch: i32,
+pub(in crate::service) struct Whose<'a> {
+    pub(in crate::service) group: &'a GroupId,
+    pub(in crate::service) member: &'a MemberId,
+    pub(in crate::service) epoch: i32,
 }
 
 impl Service {
     /// Positions for all of `assigned` whose topics are known here; what is in `known` is taken as it is.
-    pub(super) async fn positions(
+    pub(in crate::service) async fn positions(
         &self,
         whose: Whose<'_>,
         assigned: &BTreeSet<TopicIdPartition>,
@@ -65,7 +65,7 @@ impl Service {
 
     /// Commits positions for a member; which of them were taken. A partition that is not the member's any more is left to
     /// its new owner.
-    pub(super) async fn acknowledge(
+    pub(in crate::service) async fn acknowledge(
         &self,
         whose: Whose<'_>,
         positions: &Positions,
@@ -108,7 +108,7 @@ impl Service {
     }
 
     /// Where a member begins that has no position, or one that `lost` says cannot be read any more.
-    pub(super) async fn start_of(
+    pub(in crate::service) async fn start_of(
         &self,
         member: &MemberId,
         tp: &TopicPartition,
@@ -133,7 +133,7 @@ impl Service {
     }
 
     /// The name of a partition, if its topic is known here.
-    pub(super) fn name_of(&self, one: &TopicIdPartition) -> Option<TopicPartition> {
+    pub(in crate::service) fn name_of(&self, one: &TopicIdPartition) -> Option<TopicPartition> {
         let image = self.image();
         let topic = image.topic_by_id(one.topic)?;
         (0..topic.partition_count())

@@ -18,14 +18,14 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(2);
 
 /// One partition to read.
 #[derive(Clone, Debug)]
-pub(super) struct Want {
-    pub(super) tp: TopicPartition,
-    pub(super) topic_id: TopicId,
-    pub(super) from: Offset,
+pub(in crate::service) struct Want {
+    pub(in crate::service) tp: TopicPartition,
+    pub(in crate::service) topic_id: TopicId,
+    pub(in crate::service) from: Offset,
 }
 
 /// What came of one: records, or why its position is of no use. What failed otherwise is left out: it is read again.
-pub(super) type Got = (usize, Result<Fetched, FetchError>);
+pub(in crate::service) type Got = (usize, Result<Fetched, FetchError>);
 
 /// Wants of one leader, by their place in the list of all.
 struct AtLeader {
@@ -37,7 +37,12 @@ struct AtLeader {
 
 impl Service {
     /// Reads once, waiting up to `wait` for the first records.
-    pub(super) async fn read_many(&self, wants: &[Want], max_bytes: usize, wait: Duration) -> Vec<Got> {
+    pub(in crate::service) async fn read_many(
+        &self,
+        wants: &[Want],
+        max_bytes: usize,
+        wait: Duration,
+    ) -> Vec<Got> {
         let deadline = self.parts.clock.now() + wait + ANSWER_MARGIN;
         let mut by_leader: BTreeMap<Incarnation, AtLeader> = BTreeMap::new();
         for (place, want) in wants.iter().enumerate() {

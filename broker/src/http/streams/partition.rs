@@ -1,18 +1,4 @@
-//! Streams: records as they come, as server-sent events or as lines, until somebody has had enough.
-//!
-//! ```text
-//! id: 1041
-//! event: record
-//! data: {"partition":2,"offset":1041,...}
-//!
-//! event: control
-//! data: {"next_offset":1042,"high_watermark":1042,"up_to_date":true}
-//!
-//! : heartbeat
-//! ```
-//!
-//! A reader that comes back with `Last-Event-ID` misses nothing and gets nothing twice. A stream pulls: it fetches the
-//! next records when the last ones have left, so a slow reader costs no more memory than one fetch.
+//! The stream of one partition. A record's id is its offset.
 
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -23,40 +9,33 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
-use super::door::Door;
-use super::errors::Problem;
-use super::media::ReadKind;
-use super::names::{PARTITION, SERVED_BY};
-use super::read::{describe, explain};
-use super::read_query::ReadQuery;
-use super::render::write_record;
-use super::selection::{Bounds, Selection};
+use super::framing::Framing;
+use crate::http::door::Door;
+use crate::http::errors::Problem;
+use crate::http::names::PARTITION;
+use crate::http::read::{describe, explain};
+use crate::http::read_query::ReadQuery;
+use crate::http::render::write_record;
+use crate::http::selection::{Bounds, Selection};
 use crate::service::{Fetch, FetchError, FetchFrom, Fetched};
 use crate::types::{Offset, TopicPartition};
 
-/// How long a reader waits before it comes back, as server-sent events say it.
-const RETRY: &[u8] = b"retry: 1000\n\n";
-
 /// Answers with a stream; what is wrong at its start is still told by a status.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     door: &Arc<Door>,
     tp: TopicPartition,
     query: ReadQuery,
 ) -> Result<Response, Problem> {
+    let framing = Framing::of(query.kind).ok_or_else(|| Problem::bad_request("this cannot be streamed"))?;
     let ends = door.service.clock().now() + Duration::from_millis(door.options.stream_ms_max);
     let mut follow =
-        Follow { door: Arc::clone(door), tp, from: query.from, told: 0, query, ends, fetched: None };
+        Follow { door: Arc::clone(door), framing, tp, from: query.from, told: 0, query, ends, fetched: None };
     let first = follow.fetch(Duration::ZERO).await.map_err(explain)?;
-    let mut response = Response::new(Body::empty());
+    let mut response = framing.response(door);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(follow.query.kind.media_type()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     headers.insert(PARTITION, HeaderValue::from(follow.tp.partition.0));
-    headers.insert(SERVED_BY, door.served_by.clone());
     describe(headers, &first, first.from);
     follow.fetched = Some(first);
     *response.body_mut() = Body::from_stream(unfold(Some(follow), step));
@@ -67,6 +46,7 @@ pub(super) async fn answer(
 #[derive(Debug)]
 struct Follow {
     door: Arc<Door>,
+    framing: Framing,
     tp: TopicPartition,
     query: ReadQuery,
     from: FetchFrom,
@@ -82,9 +62,7 @@ async fn step(follow: Option<Follow>) -> Option<(Result<Bytes, Infallible>, Opti
     let mut out = Vec::new();
     let fetched = match follow.fetched.take() {
         Some(first) => {
-            if follow.query.kind == ReadKind::Events {
-                out.extend_from_slice(RETRY);
-            }
+            follow.framing.begin(&mut out);
             Ok(first)
         }
         None => follow.fetch_or_stop().await,
@@ -148,20 +126,19 @@ impl Follow {
         let told = match told {
             Ok(told) => told,
             Err(problem) => {
-                self.tell_problem(out, &problem);
+                self.framing.problem(out, &problem);
                 return false;
             }
         };
         self.told += told;
         let at_end =
             self.told >= self.query.max_records || self.query.until.is_some_and(|until| next >= until);
-        let events = self.query.kind == ReadKind::Events;
-        if at_end && events {
-            control(out, next, fetched.high_watermark, Some("end_reached"));
+        if at_end {
+            self.control(out, next, fetched.high_watermark, Some("end_reached"));
         } else if told == 0 && out.is_empty() {
-            out.extend_from_slice(if events { b": heartbeat\n\n" } else { b"\n" });
-        } else if events && next >= fetched.high_watermark {
-            control(out, next, fetched.high_watermark, None);
+            self.framing.heartbeat(out);
+        } else if next >= fetched.high_watermark {
+            self.control(out, next, fetched.high_watermark, None);
         }
         !at_end
     }
@@ -171,49 +148,36 @@ impl Follow {
         while told == 0 || out.len() < self.query.max_bytes {
             let Some(record) = selection.next()? else { break };
             told += 1;
-            if self.query.kind == ReadKind::Events {
+            self.framing.record(
+                out,
                 // Writing to memory cannot fail.
-                let _ = write!(out, "id: {}\nevent: record\ndata: ", record.offset);
-            }
-            write_record(out, &record, Some(self.tp.partition.0), self.query.reading);
-            out.extend_from_slice(if self.query.kind == ReadKind::Events { b"\n\n" } else { b"\n" });
+                |out| drop(write!(out, "{}", record.offset)),
+                |out| write_record(out, &record, Some(self.tp.partition.0), self.query.reading),
+            );
         }
         Ok(told)
     }
 
     fn tell_end(&self, out: &mut Vec<u8>, end: End) {
         let reason = match end {
-            End::Failed(error) => return self.tell_problem(out, &error.into()),
+            End::Failed(error) => return self.framing.problem(out, &error.into()),
             End::Stopping => "stopping",
             End::MaxAge => "max_age",
         };
-        if let (ReadKind::Events, FetchFrom::Offset(next)) = (self.query.kind, self.from) {
-            control(out, next, Offset::NONE, Some(reason));
+        if let FetchFrom::Offset(next) = self.from {
+            self.control(out, next, Offset::NONE, Some(reason));
         }
     }
 
-    fn tell_problem(&self, out: &mut Vec<u8>, problem: &Problem) {
-        let mut json = String::from("{");
-        problem.write_members(&mut json);
-        json.push('}');
-        // Writing to memory cannot fail.
-        let _ = if self.query.kind == ReadKind::Events {
-            write!(out, "event: error\ndata: {json}\n\n")
-        } else {
-            writeln!(out, "{json}")
+    fn control(&self, out: &mut Vec<u8>, next: Offset, high_watermark: Offset, reason: Option<&str>) {
+        let members = |out: &mut Vec<u8>| {
+            // Writing to memory cannot fail.
+            let _ = write!(out, "\"next_offset\":{next}");
+            if high_watermark != Offset::NONE {
+                let up_to_date = next >= high_watermark;
+                let _ = write!(out, ",\"high_watermark\":{high_watermark},\"up_to_date\":{up_to_date}");
+            }
         };
+        self.framing.control(out, members, reason);
     }
-}
-
-fn control(out: &mut Vec<u8>, next: Offset, high_watermark: Offset, reason: Option<&str>) {
-    // Writing to memory cannot fail.
-    let _ = write!(out, "event: control\ndata: {{\"next_offset\":{next}");
-    if high_watermark != Offset::NONE {
-        let up_to_date = next >= high_watermark;
-        let _ = write!(out, ",\"high_watermark\":{high_watermark},\"up_to_date\":{up_to_date}");
-    }
-    if let Some(reason) = reason {
-        let _ = write!(out, ",\"reason\":\"{reason}\"");
-    }
-    out.extend_from_slice(b"}\n\n");
 }
