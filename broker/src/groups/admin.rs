@@ -48,8 +48,8 @@ impl Group {
     fn may_fetch(&self, member: &MemberId, epoch: i32) -> Result<(), GroupError> {
         match &self.kind {
             Kind::Consumer(group) => group.may_fetch(member, epoch),
-            // Classic members do not say who they are when they fetch.
-            Kind::Bare | Kind::Classic(_) => Err(GroupError::UnknownMember),
+            // As in Kafka, which looks at the member only where epochs are to be compared.
+            Kind::Bare | Kind::Classic(_) => Ok(()),
         }
     }
 

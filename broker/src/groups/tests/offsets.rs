@@ -147,6 +147,15 @@ fn a_member_reads_in_its_own_epoch_only() {
 }
 
 #[test]
+fn a_group_without_epochs_shows_its_offsets_to_whoever_asks() {
+    let mut world = World::new();
+    world.commits(simple(0, 5)).unwrap().unwrap();
+    let member = Some(("whoever".into(), 3));
+    let told = world.ask(Request::FetchOffsets(FetchOffsets { group: "g".into(), member, partitions: None }));
+    assert!(matches!(&told, Reply::FetchOffsets(Ok(all)) if all.len() == 1), "{told:?}");
+}
+
+#[test]
 fn groups_are_bounded() {
     let mut world = World::with(GroupOptions { groups_max: 1, ..GroupOptions::default() });
     world.commits(simple(0, 5)).unwrap().unwrap();
