@@ -11,6 +11,7 @@ mod http_read;
 mod http_routing;
 mod bad_input;
 mod groups;
+mod many_groups;
 mod kafka_port;
 mod kafka_groups;
 mod storage;
