@@ -83,7 +83,7 @@ const SETTINGS: &[Setting] = settings! {
     "group.max.count" groups.groups_max: "the most groups in one partition of the offsets topic",
     "offset.metadata.max.bytes" groups.offset_metadata_bytes_max: "the longest note beside a committed offset",
     "offsets.max.bytes" groups.offset_bytes_max: "the most memory that committed offsets take in one partition of the offsets topic",
-    "offsets.retention.ms" groups.offsets_retention_ms: "committed offsets that nobody uses go after so long",
+    "offsets.retention.minutes" groups.offsets_retention_minutes: "committed offsets that nobody uses go after so many minutes",
     "offsets.retention.check.interval.ms" groups.offsets_retention_check_interval_ms: "how often they are looked for",
     "offsets.topic.num.partitions" coordinator.offsets_partitions: "partitions that the offsets topic is created with",
     "offsets.topic.replication.factor" coordinator.offsets_replication_factor: "replicas of the offsets topic, if there are as many brokers",

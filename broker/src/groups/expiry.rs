@@ -15,7 +15,7 @@ use crate::types::{PartitionIndex, TopicId, TopicName};
 impl Group {
     /// Forgets what has expired, `limit` offsets at most. How many it was.
     pub(super) fn expire(&mut self, turn: &mut Turn, limit: usize) -> usize {
-        let retention_ms = turn.options.offsets_retention_ms;
+        let retention_ms = i64::from(turn.options.offsets_retention_minutes) * 60_000;
         let empty_since_ms = self.empty_since_ms().unwrap_or(i64::MIN);
         let has_expired = |topic: &TopicName, committed: &Committed| {
             let base_ms = committed.commit_timestamp_ms.max(empty_since_ms);

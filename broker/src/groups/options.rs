@@ -21,8 +21,8 @@ pub struct GroupOptions {
     pub initial_rebalance_delay_ms: u32,
     /// How long a member that is new to a classic group may wait for the others to join.
     pub new_member_join_timeout_ms: u32,
-    /// `offsets.retention.minutes`, in milliseconds: committed offsets that nobody uses go after so long.
-    pub offsets_retention_ms: i64,
+    /// `offsets.retention.minutes`: committed offsets that nobody uses go after so long.
+    pub offsets_retention_minutes: u32,
     /// `offsets.retention.check.interval.ms`: how often they are looked for.
     pub offsets_retention_check_interval_ms: u32,
     /// The most tombstones that one look writes; the rest follows in the next, which is then not waited for.
@@ -69,7 +69,7 @@ impl Default for GroupOptions {
             rebalance_timeout_ms_max: 1_800_000,
             initial_rebalance_delay_ms: 3_000,
             new_member_join_timeout_ms: 300_000,
-            offsets_retention_ms: 7 * 24 * 3_600_000,
+            offsets_retention_minutes: 7 * 24 * 60,
             offsets_retention_check_interval_ms: 600_000,
             expired_per_sweep_max: 1_000,
             offset_metadata_bytes_max: 4_096,
