@@ -140,6 +140,10 @@ async fn a_topics_stream_sees_partitions_added_and_ends_with_its_topic() -> Resu
         let answer = api.send(Method::GET, &format!("/v1/topics/t/records?{query}"), &headers, "").await?;
         answer.refused(status)?;
     }
+    api.delete("/v1/topics/t/partitions/0/records?before_offset=latest").await?.ok()?;
+    let below = api.get_as("/v1/topics/t/records?offset=0:0", "text/event-stream").await?;
+    below.refused(410)?;
+    assert_eq!(below.header("tidemark-start-offset"), "1");
     api.get("/v1/topics/t/records").await?.refused(406)?;
     api.get_as("/v1/topics/none/records", "text/event-stream").await?.refused(404)?;
 
@@ -306,5 +310,72 @@ async fn a_reader_that_takes_nothing_of_its_answer_is_counted_and_cut_off() -> R
         .await?;
         stream.closed(WAIT).await?;
     }
+    cluster.finish()
+}
+
+/// Takes whatever comes until it is quiet for a while.
+async fn drain(reader: &mut EventReader, mut take: impl FnMut(&Value) -> Result<()>) -> Result<()> {
+    while let Ok(event) = reader.next(Duration::from_millis(400)).await {
+        if event.kind == "record" {
+            take(&event.data)?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebalance_repeats_nothing_and_takes_away_at_once() -> Result<()> {
+    let settings = ["offsets.topic.num.partitions=1", "group.consumer.heartbeat.interval.ms=200"];
+    let mut cluster = cluster(&settings).await?;
+    cluster.create_topic("t", PARTITIONS, json!({})).await?;
+    let urls = cluster.urls();
+    let apis: Vec<Api> = urls.iter().map(|url| Api::new(url)).collect();
+    let path = |member: &str| format!("/v1/groups/g/members/{member}/records");
+    let mut one = EventReader::new(urls.clone(), &path(&join(&apis[0], 30_000).await?));
+    produce(&apis, 0..60).await?;
+    let mut told = Told::default();
+    told.read(&mut one, 60).await?;
+    // It comes back with the id of its last event: that is committed, and no more.
+    one.hang_up();
+    produce(&apis, 60..66).await?;
+    told.read(&mut one, 66).await?;
+    let kept = apis[0].get("/v1/groups/g/offsets").await?.ok()?.json()?;
+    let kept: Vec<_> =
+        kept["offsets"].as_array().context("offsets")?.iter().map(|one| one["offset"].as_i64()).collect();
+    assert_eq!(kept, [Some(10); 6]);
+
+    let mut two = EventReader::new(urls, &path(&join(&apis[1], 30_000).await?));
+    let mut twos = BTreeSet::new();
+    let mut take_two = |record: &Value| {
+        twos.insert((record["partition"].as_i64(), record["offset"].as_i64()));
+        Ok(())
+    };
+    let end = Instant::now() + WAIT;
+    loop {
+        let (first, second) =
+            tokio::join!(drain(&mut one, |record| told.take(record)), drain(&mut two, &mut take_two));
+        first.and(second)?;
+        let group = apis[2].get("/v1/groups/g").await?.ok()?.json()?;
+        let held = |member: &Value| member["assignment"][0]["partitions"].as_array().map_or(0, Vec::len);
+        let all: Vec<usize> = group["members"].as_array().context("members")?.iter().map(held).collect();
+        if all == [3, 3] && group["state"] == "Stable" {
+            break;
+        }
+        ensure!(Instant::now() < end, "they do not share: {group}");
+    }
+    produce(&apis, 66..126).await?;
+    let (first, second) =
+        tokio::join!(drain(&mut one, |record| told.take(record)), drain(&mut two, &mut take_two));
+    first.and(second)?;
+    // Each new record went to one of them: the kept partitions went on, the others began where it was committed.
+    let ones: BTreeSet<_> =
+        told.0.iter().filter(|(_, offsets)| offsets.len() == 21).map(|(partition, _)| *partition).collect();
+    assert_eq!(ones.len(), 3, "{:?}", told.0);
+    assert!(told.0.values().all(|offsets| offsets.len() == 21 || offsets.len() == 11), "{:?}", told.0);
+    let expected: BTreeSet<_> = (0..i64::from(PARTITIONS))
+        .filter(|partition| !ones.contains(partition))
+        .flat_map(|partition| (10..21).map(move |offset| (Some(partition), Some(offset))))
+        .collect();
+    assert_eq!(twos, expected);
     cluster.finish()
 }
