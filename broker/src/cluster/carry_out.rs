@@ -3,21 +3,25 @@
 //! It plans nothing and remembers nothing. A batch of which one compare fails is sent again partition by partition with
 //! the same guards, so that one record that moved on does not hold up the others.
 //!
-//! *Invariant:* no write is sent without its guards: the seat, the record's version, the topic's version.
+//! *Invariant:* no write is sent without its guards: the seat, the record's version, the topic's version, the version of
+//! the order that it carries out.
 
 use std::sync::Arc;
 
 use coordinator_adapter::{Compare, Fence, Op, Revision, Store, StoreError, Txn, TxnOutcome};
 use futures_util::future::join_all;
 
+use super::chores::Chore;
 use super::keyspace::{Key, Keyspace};
 use super::reconcile::{PartitionWrite, TopicGuard};
 use super::values::encode;
 
 /// How many transactions are under way at once.
 const IN_FLIGHT_MAX: usize = 4;
-/// The most partitions in one transaction: each takes up to two compares, the seat one, of the 128 that etcd allows.
-const TXN_PARTITIONS_MAX: usize = 63;
+/// The same for writes of single keys.
+const CHORES_IN_FLIGHT_MAX: usize = 16;
+/// The most partitions in one transaction: each takes up to three compares, the seat one, of the 128 that etcd allows.
+const TXN_PARTITIONS_MAX: usize = 42;
 
 /// Sends writes to the store.
 #[derive(Debug)]
@@ -74,6 +78,52 @@ impl CarryOut {
             }
         }
         done
+    }
+
+    /// Writes what is to be written beside the records: each by itself, since none waits for another.
+    pub(super) async fn carry_out_chores(&self, fence: &Fence, chores: &[Chore]) -> Done {
+        let mut done = Done::default();
+        for group in chores.chunks(CHORES_IN_FLIGHT_MAX) {
+            let under_way = group.iter().map(|chore| self.store.txn(self.chore_txn(fence, chore)));
+            for outcome in join_all(under_way).await {
+                match outcome {
+                    Ok(outcome) if outcome.succeeded => {
+                        done.written.push(true);
+                        done.revision = done.revision.max(Some(outcome.revision));
+                        continue;
+                    }
+                    Ok(outcome) => {
+                        let seat = outcome.reads.into_iter().flatten().next();
+                        done.seat_lost |=
+                            seat.is_none_or(|seat| seat.create_revision != fence.create_revision);
+                    }
+                    Err(error) => tracing::debug!(%error, "not written; it is tried again"),
+                }
+                done.written.push(false);
+                done.failed = true;
+            }
+            if done.seat_lost {
+                break;
+            }
+        }
+        done
+    }
+
+    fn chore_txn(&self, fence: &Fence, chore: &Chore) -> Txn {
+        let mut compares = vec![fence.compare()];
+        if let Some((name, revision)) = &chore.topic {
+            compares.push(Compare::ModRevision(self.keyspace.path(&Key::Topic(name.clone())), *revision));
+        }
+        let key = self.keyspace.path(&chore.key);
+        compares.push(match chore.guard {
+            Some(guard) => Compare::ModRevision(key.clone(), guard),
+            None => Compare::Missing(key.clone()),
+        });
+        let op = match &chore.value {
+            Some(value) => Op::Put { key, value: value.clone(), lease: None },
+            None => Op::Delete { key },
+        };
+        Txn { compares, success: vec![op], failure: vec![Op::Get { key: fence.key.clone() }] }
     }
 
     async fn batch(&self, fence: &Fence, batch: &[PartitionWrite]) -> Done {
@@ -151,6 +201,14 @@ impl CarryOut {
                 Some(state) => Op::Put { key, value: encode(state), lease: None },
                 None => Op::Delete { key },
             });
+            if let Some(order) = &write.order {
+                let key = self.keyspace.path(&Key::Reassignment(write.tp.clone()));
+                compares.push(Compare::ModRevision(key.clone(), order.guard));
+                success.push(match &order.new {
+                    Some(order) => Op::Put { key, value: encode(order), lease: None },
+                    None => Op::Delete { key },
+                });
+            }
         }
         Txn { compares, success, failure: vec![Op::Get { key: fence.key.clone() }] }
     }

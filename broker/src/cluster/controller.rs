@@ -8,6 +8,7 @@
 //! *Invariant:* an outcome that is not known is settled by what the image shows next: either the record has moved on,
 //! or the same change is written again under the same guard, and only one of the two can land.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,16 +20,19 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::metrics::{Metrics, seconds};
 use crate::tasks::Tasks;
+use crate::types::Incarnation;
 
 use super::carry_out::{CarryOut, Done};
+use super::chores::chores;
 use super::election::Cause;
 use super::image::Image;
 use super::keyspace::{Key, Keyspace};
 use super::membership::Membership;
 use super::observed::{Observed, Patience};
 use super::pause::{Pause, jitter_ms};
-use super::reconcile::{PartitionWrite, preferred, reconcile};
+use super::reconcile::{Circumstances, PartitionWrite, preferred, reconcile};
 use super::values::{ControllerSeat, VERSION, encode};
+use super::watcher::{Contact, Gap};
 
 /// How long the image may take to show what was written before it is looked at again anyway.
 const ECHO_TIMEOUT: Duration = Duration::from_millis(500);
@@ -50,6 +54,12 @@ pub struct ControllerOptions {
     pub rebalance_moves_max: usize,
     /// How long a mass death is waited out before elections (rule 14); the session's time.
     pub brake_ms: u64,
+    /// Whether leaderships return to preferred leaders by themselves.
+    pub auto_rebalance: bool,
+    /// The share in percent of the partitions that a broker should lead, which others may lead before any returns.
+    pub imbalance_percentage_max: u32,
+    /// How many partitions move to other brokers at once.
+    pub moves_max: usize,
 }
 
 impl Default for ControllerOptions {
@@ -60,6 +70,9 @@ impl Default for ControllerOptions {
             rebalance_after_ms: 60_000,
             rebalance_moves_max: 20,
             brake_ms: 6_000,
+            auto_rebalance: true,
+            imbalance_percentage_max: 10,
+            moves_max: 20,
         }
     }
 }
@@ -71,6 +84,7 @@ impl ControllerOptions {
             rebalance_after: Duration::from_millis(self.rebalance_after_ms),
             rebalance_pause: TICK,
             rebalance_moves_max: self.rebalance_moves_max,
+            imbalance_percentage_max: self.imbalance_percentage_max,
         }
     }
 }
@@ -92,6 +106,7 @@ impl Controller {
         keyspace: Keyspace,
         membership: Arc<Membership>,
         images: watch::Receiver<Arc<Image>>,
+        contact: watch::Receiver<Contact>,
         clock: Clock,
         metrics: Arc<Metrics>,
         options: ControllerOptions,
@@ -107,6 +122,9 @@ impl Controller {
             keyspace,
             membership,
             images,
+            contact,
+            auto_rebalance: options.auto_rebalance,
+            moves_max: options.moves_max.max(1),
             clock,
             metrics,
             jitter_ms_max: options.campaign_jitter_ms_max,
@@ -151,9 +169,9 @@ struct Memory {
 }
 
 impl Memory {
-    fn note(&mut self, image: &Arc<Image>, now: Instant) {
+    fn note(&mut self, image: &Arc<Image>, gap: Option<Gap>, now: Instant) {
         if !Arc::ptr_eq(&self.noted, image) {
-            self.observed.note(&self.noted, image, now, &self.patience);
+            self.observed.note(&self.noted, image, gap, now, &self.patience);
             self.noted = Arc::clone(image);
         }
     }
@@ -172,6 +190,9 @@ struct Standby {
     keyspace: Keyspace,
     membership: Arc<Membership>,
     images: watch::Receiver<Arc<Image>>,
+    contact: watch::Receiver<Contact>,
+    auto_rebalance: bool,
+    moves_max: usize,
     clock: Clock,
     metrics: Arc<Metrics>,
     jitter_ms_max: u64,
@@ -210,7 +231,9 @@ impl Standby {
     /// The newest image, noted.
     fn look(&mut self) -> Arc<Image> {
         let image = Arc::clone(&self.images.borrow_and_update());
-        self.memory.note(&image, self.clock.now());
+        let now = self.clock.now();
+        let gap = self.contact.borrow().gap(now);
+        self.memory.note(&image, gap, now);
         image
     }
 
@@ -265,8 +288,8 @@ impl Standby {
     /// Acts while the image shows that the seat is held by `fence`.
     async fn act(&mut self, fence: &Fence) {
         let mut pause = Pause::new(RETRY_MS.0, RETRY_MS.1);
-        // The image for which nothing was left to do, and whether the brake held then.
-        let mut settled: Option<(Arc<Image>, bool)> = None;
+        // The image for which nothing was left to do, and who was awaited then.
+        let mut settled: Option<(Arc<Image>, BTreeSet<Incarnation>)> = None;
         loop {
             let image = self.look();
             if image.revision < fence.create_revision {
@@ -278,33 +301,63 @@ impl Standby {
             if image.controller.is_none_or(|seat| seat.fence != fence.create_revision) {
                 return;
             }
-            let now = self.clock.now();
-            let braked = self.memory.observed.braked_until(now).is_some();
+            let now = self.circumstances();
             let before =
-                settled.as_ref().filter(|(_, then)| *then == braked).map(|(image, _)| image.as_ref());
-            let mut writes = reconcile(&image, before, braked);
-            if writes.is_empty() {
-                settled = Some((Arc::clone(&image), braked));
-                if !braked {
-                    let Memory { observed, patience, .. } = &mut self.memory;
-                    writes = observed.due(preferred(&image), now, patience);
-                }
-            }
-            if writes.is_empty() {
-                pause.reset();
-                if self.wait_for_news(TICK).await.is_none() {
-                    return;
-                }
-                continue;
-            }
-            let done = self.carry_out.carry_out(fence, &writes).await;
-            match self.take_stock(&image, &writes, done, &mut pause).await {
+                settled.as_ref().filter(|(_, then)| *then == now.awaited).map(|(image, _)| image.as_ref());
+            let writes = reconcile(&image, before, &now);
+            let stock = if writes.is_empty() {
+                settled = Some((Arc::clone(&image), now.awaited.clone()));
+                self.when_settled(fence, &image, &now, &mut pause).await
+            } else {
+                let done = self.carry_out.carry_out(fence, &writes).await;
+                Some(self.take_stock(&image, &writes, done, &mut pause).await)
+            };
+            match stock {
                 // Whatever was written is seen as changed in the next image; the rest was found right in this one.
-                Stock::Whole => settled = Some((image, braked)),
-                Stock::Partial => settled = None,
-                Stock::SeatLost => return,
+                Some(Stock::Whole) => settled = Some((image, now.awaited)),
+                Some(Stock::Partial) => settled = None,
+                Some(Stock::SeatLost) => return,
+                None => {
+                    pause.reset();
+                    if self.wait_for_news(TICK).await.is_none() {
+                        return;
+                    }
+                }
             }
         }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            awaited: self.memory.observed.awaited(self.clock.now()),
+            moves_max: self.moves_max,
+            unix_ms: self.clock.unix_ms(),
+        }
+    }
+
+    /// With every record right, sees to what can wait. `None` if there is nothing.
+    async fn when_settled(
+        &mut self,
+        fence: &Fence,
+        image: &Arc<Image>,
+        now: &Circumstances,
+        pause: &mut Pause,
+    ) -> Option<Stock> {
+        let chores = chores(image, now);
+        if !chores.is_empty() {
+            let done = self.carry_out.carry_out_chores(fence, &chores).await;
+            return Some(self.take_stock(image, &[], done, pause).await);
+        }
+        if !now.awaited.is_empty() || !self.auto_rebalance {
+            return None;
+        }
+        let Memory { observed, patience, .. } = &mut self.memory;
+        let writes = observed.due(preferred(image), image, self.clock.now(), patience);
+        if writes.is_empty() {
+            return None;
+        }
+        let done = self.carry_out.carry_out(fence, &writes).await;
+        Some(self.take_stock(image, &writes, done, pause).await)
     }
 
     /// Counts what was written and waits until the image shows it.

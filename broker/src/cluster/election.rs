@@ -8,12 +8,13 @@
 //! *Invariant:* the leader epoch rises by one with every change of leader, and never otherwise.
 //! *Invariant:* if nobody can lead, the record stays as it is: no herd of writes when all replicas are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::types::{BrokerId, FlushMode, Incarnation, PartitionState};
 
 use super::image::Image;
+use super::orders::Drain;
 use super::values::{Live, LiveState, Recovery, Registration};
 
 /// What is known of the brokers at one moment.
@@ -23,6 +24,8 @@ pub struct Census<'a> {
     pub live: &'a BTreeMap<BrokerId, Arc<Live>>,
     /// The newest registration of each.
     pub brokers: &'a BTreeMap<BrokerId, Arc<Registration>>,
+    /// Who is to be emptied.
+    pub drains: &'a BTreeMap<BrokerId, Arc<Drain>>,
 }
 
 /// Why a record changes; in the order of urgency.
@@ -34,7 +37,7 @@ pub enum Cause {
     Creation,
     /// Members of the ISR died; the leader waits for them until they are out.
     Shrink,
-    /// The leader goes down in good order, or its disk is full or has failed: another leads.
+    /// The leader goes down in good order, is to be emptied, or its disk is full or has failed: another leads.
     HandOver,
     /// A member of the ISR goes down in good order, or its disk has failed.
     Drain,
@@ -44,14 +47,17 @@ pub enum Cause {
     Upkeep,
     /// The topic is gone.
     Deletion,
+    /// A reassignment begins, ends, or is taken back.
+    Reassignment,
     /// The preferred leader is back.
     Rebalance,
 }
 
 /// How well a live broker would lead; less is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fitness {
+pub(super) enum Fitness {
     Fit,
+    ToBeEmptied,
     DiskFull,
     Draining,
     DiskFailed,
@@ -61,7 +67,7 @@ impl<'a> Census<'a> {
     /// The brokers as `image` shows them.
     #[must_use]
     pub fn of(image: &'a Image) -> Self {
-        Self { live: &image.live, brokers: &image.brokers }
+        Self { live: &image.live, brokers: &image.brokers, drains: &image.drains }
     }
 
     /// Whether exactly this life holds a lease.
@@ -70,18 +76,19 @@ impl<'a> Census<'a> {
         self.live.get(&incarnation.broker).is_some_and(|live| live.epoch == incarnation.epoch)
     }
 
-    fn fitness(&self, incarnation: Incarnation) -> Option<Fitness> {
+    pub(super) fn fitness(&self, incarnation: Incarnation) -> Option<Fitness> {
         let live = self.live.get(&incarnation.broker).filter(|live| live.epoch == incarnation.epoch)?;
         match live.state {
             LiveState::Starting => None,
             _ if live.disk_failed => Some(Fitness::DiskFailed),
             LiveState::Draining => Some(Fitness::Draining),
             LiveState::Active if live.disk_full => Some(Fitness::DiskFull),
+            LiveState::Active if self.drains.contains_key(&incarnation.broker) => Some(Fitness::ToBeEmptied),
             LiveState::Active => Some(Fitness::Fit),
         }
     }
 
-    fn is_fit(&self, incarnation: Incarnation) -> bool {
+    pub(super) fn is_fit(&self, incarnation: Incarnation) -> bool {
         self.fitness(incarnation) == Some(Fitness::Fit)
     }
 
@@ -104,28 +111,29 @@ impl<'a> Census<'a> {
 
 /// What the record of a partition should become, and why; `None` if it is right as it is, or nothing can be done.
 ///
-/// `min_isr` is what the topic's settings say now. While `braked`, nothing is done about the dead (rule 14).
+/// `min_isr` is what the topic's settings say now. Nothing is done about lives that are `awaited` (rule 14): a partition
+/// that one of them leads keeps it, and they stay in the ISR.
 #[must_use]
 pub fn next_state(
     state: &PartitionState,
     census: Census<'_>,
     min_isr: u32,
-    braked: bool,
+    awaited: &BTreeSet<Incarnation>,
 ) -> Option<(PartitionState, Cause)> {
     let led = state.leader.is_some_and(|leader| census.is_live(leader));
-    let (mut next, mut cause) = match (led, braked) {
-        (false, true) => return None,
-        (false, false) => (elect(state, census)?, Some(Cause::Election)),
-        (true, _) => match hand_over(state, census) {
+    let (mut next, mut cause) = if led {
+        match hand_over(state, census) {
             Some(next) => (next, Some(Cause::HandOver)),
             None => (state.clone(), None),
-        },
+        }
+    } else if state.leader.is_some_and(|leader| awaited.contains(&leader)) {
+        return None;
+    } else {
+        (elect(state, census, awaited)?, Some(Cause::Election))
     };
     let leader = next.leader.expect("whoever was elected or was alive leads");
     next.min_isr = min_isr;
-    if !braked {
-        next.isr.retain(|member| census.is_live(*member));
-    }
+    next.isr.retain(|member| census.is_live(*member) || awaited.contains(member));
     if next.isr.len() < state.isr.len() {
         cause = cause.or(Some(Cause::Shrink));
     }
@@ -143,7 +151,8 @@ pub fn next_state(
 #[must_use]
 pub fn prefer(state: &PartitionState, census: Census<'_>) -> Option<PartitionState> {
     let leader = state.leader.filter(|leader| census.is_live(*leader))?;
-    let preferred = state.isr_member(*state.replicas.first()?)?;
+    let first = *state.replicas.first()?;
+    let preferred = state.isr_member(first).filter(|_| !state.removing.contains(&first))?;
     if preferred == leader || !census.is_fit(preferred) {
         return None;
     }
@@ -153,11 +162,22 @@ pub fn prefer(state: &PartitionState, census: Census<'_>) -> Option<PartitionSta
 }
 
 /// Elects a leader where none lives (rules 11 and 13).
-fn elect(state: &PartitionState, census: Census<'_>) -> Option<PartitionState> {
+fn elect(
+    state: &PartitionState,
+    census: Census<'_>,
+    awaited: &BTreeSet<Incarnation>,
+) -> Option<PartitionState> {
     if let Some(leader) = best(state, &state.isr, census) {
         let mut next = with_leader(state, leader);
-        next.isr = state.isr.iter().filter_map(|entry| stays(*entry, state.flush, census)).collect();
+        let stays = |entry: &Incarnation| {
+            if awaited.contains(entry) { Some(*entry) } else { stays(*entry, state.flush, census) }
+        };
+        next.isr = state.isr.iter().filter_map(stays).collect();
         return Some(next);
+    }
+    // One who is waited for knows more than those who had left the ISR before.
+    if state.isr.iter().any(|member| awaited.contains(member)) {
+        return None;
     }
     // Nobody of the ISR lives in a life that counts, or one of them would lead: whoever leads now is in sync alone.
     let leader = best(state, &state.elr, census)?;
@@ -175,7 +195,11 @@ fn stays(entry: Incarnation, flush: FlushMode, census: Census<'_>) -> Option<Inc
 }
 
 /// The best leader among `entries`: the fittest, rather in the life that was named, first in the replica list.
-fn best(state: &PartitionState, entries: &[Incarnation], census: Census<'_>) -> Option<Incarnation> {
+pub(super) fn best(
+    state: &PartitionState,
+    entries: &[Incarnation],
+    census: Census<'_>,
+) -> Option<Incarnation> {
     let rank = |entry: &Incarnation| {
         let life = census.counts_as(*entry, state.flush)?;
         let place = state.replicas.iter().position(|broker| *broker == life.broker).unwrap_or(usize::MAX);
@@ -194,7 +218,7 @@ fn hand_over(state: &PartitionState, census: Census<'_>) -> Option<PartitionStat
     (census.fitness(better)? < fitness).then(|| with_leader(state, better))
 }
 
-fn with_leader(state: &PartitionState, leader: Incarnation) -> PartitionState {
+pub(super) fn with_leader(state: &PartitionState, leader: Incarnation) -> PartitionState {
     PartitionState { leader: Some(leader), leader_epoch: state.leader_epoch.next(), ..state.clone() }
 }
 
@@ -239,7 +263,7 @@ fn mildest_cause(state: &PartitionState, next: &PartitionState) -> Cause {
 }
 
 /// What must hold of every change made here; a breach is our own mistake and must not reach the store.
-fn check(old: &PartitionState, new: &PartitionState) {
+pub(super) fn check(old: &PartitionState, new: &PartitionState) {
     let leader = new.leader.expect("no change leaves a partition without a leader");
     assert!(new.isr.contains(&leader), "leader {leader} is not in the ISR of {new:?}, before {old:?}");
     assert!(
@@ -255,4 +279,7 @@ fn check(old: &PartitionState, new: &PartitionState) {
     let named = |broker: BrokerId| old.isr_member(broker).or(old.elr_member(broker));
     let known = new.isr.iter().chain(&new.elr).all(|entry| named(entry.broker).is_some());
     assert!(known, "somebody came into {new:?} who was not in {old:?}");
+    let placed = new.isr.iter().chain(&new.elr).all(|entry| new.has_replica(entry.broker));
+    let was_placed = old.isr.iter().chain(&old.elr).all(|entry| old.has_replica(entry.broker));
+    assert!(placed || !was_placed, "somebody counts in {new:?} who has no copy, before {old:?}");
 }

@@ -18,6 +18,7 @@ use crate::types::{
 };
 
 use super::keyspace::{Key, Keyspace};
+use super::orders::{Drain, MoveLimits, Reassignment};
 use super::topic_config::TopicConfig;
 use super::values::{
     ClusterConfig, ClusterMeta, ControllerSeat, Live, LiveState, Registration, Suspicion, TopicValue, Value,
@@ -33,6 +34,8 @@ pub struct Topic {
     pub id: TopicId,
     /// Its own settings, as an administrator gave them.
     pub config: BTreeMap<String, String>,
+    /// When it was created.
+    pub created_unix_ms: i64,
     /// The settings that apply: its own before the cluster's before the defaults.
     pub settings: TopicConfig,
     /// For each partition where its copies belong, preferred leader first.
@@ -57,6 +60,7 @@ impl Topic {
             id: value.id,
             settings: TopicConfig::effective(cluster_config, &value.config),
             config: value.config,
+            created_unix_ms: value.created_unix_ms,
             partitions: vec![None; value.partitions.len()],
             assignment: value.partitions,
             mod_revision,
@@ -107,6 +111,12 @@ pub struct Image {
     pub topics: BTreeMap<TopicName, Arc<Topic>>,
     /// Reports of brokers that refuse connections, by suspect and reporter.
     pub suspects: BTreeMap<(BrokerId, BrokerId), Arc<Suspicion>>,
+    /// The orders to move partitions.
+    pub reassignments: BTreeMap<TopicPartition, Arc<Reassignment>>,
+    /// The brokers that are to be emptied.
+    pub drains: BTreeMap<BrokerId, Arc<Drain>>,
+    /// What holds of all moves.
+    pub move_limits: MoveLimits,
     /// Records of partitions whose topic is gone, or has another identity, or has no such partition.
     orphans: BTreeMap<TopicPartition, Arc<PartitionRecord>>,
     ids: Arc<HashMap<TopicId, TopicName>>,
@@ -316,6 +326,9 @@ impl Image {
             }
             // Whoever needs it reads it in the store; its version is kept so that a comparison finds no difference.
             Key::ProducerIds => {}
+            Key::Reassignment(tp) => insert_decoded(&mut self.reassignments, tp.clone(), &entry.value)?,
+            Key::Drain(id) => insert_decoded(&mut self.drains, *id, &entry.value)?,
+            Key::MoveLimits => self.move_limits = decode(&entry.value)?,
             Key::Topic(name) => {
                 let value = decode(&entry.value)?;
                 self.put_topic(name, value, entry.mod_revision);
@@ -403,6 +416,9 @@ impl Image {
             Key::Controller => self.controller = None,
             Key::Suspect { suspect, reporter } => drop(self.suspects.remove(&(*suspect, *reporter))),
             Key::ProducerIds => {}
+            Key::Reassignment(tp) => drop(self.reassignments.remove(tp)),
+            Key::Drain(id) => drop(self.drains.remove(id)),
+            Key::MoveLimits => self.move_limits = MoveLimits::default(),
             Key::Topic(name) => self.remove_topic(name),
             Key::Partition(tp) => self.remove_partition(tp),
         }

@@ -16,6 +16,9 @@
 //!                                                             its mod revision is the partition epoch
 //! suspects/<suspect>/<reporter>   Suspicion        reporter's the reporter
 //! producer_ids/next               ProducerIds                 any broker, a block at a time
+//! reassignments/<topic>/<n>       Reassignment                an administrator's command, the controller
+//! drains/<id>                     Drain                       an administrator's command
+//! config/reassignment             MoveLimits                  an administrator's command
 //! ```
 //!
 //! *Invariant:* one lease per broker, none per partition. No offset, record, poll or heartbeat of a client is here.
@@ -49,6 +52,12 @@ pub enum Key {
     },
     /// The next producer id that was not handed out.
     ProducerIds,
+    /// The order to move a partition.
+    Reassignment(TopicPartition),
+    /// The mark of a broker that is to be emptied.
+    Drain(BrokerId),
+    /// What holds of all moves.
+    MoveLimits,
 }
 
 /// Where one cluster's keys stand.
@@ -90,6 +99,9 @@ impl Keyspace {
             Key::Partition(tp) => format!("{prefix}partitions/{}/{}", tp.topic, tp.partition),
             Key::Suspect { suspect, reporter } => format!("{prefix}suspects/{suspect}/{reporter}"),
             Key::ProducerIds => format!("{prefix}producer_ids/next"),
+            Key::Reassignment(tp) => format!("{prefix}reassignments/{}/{}", tp.topic, tp.partition),
+            Key::Drain(id) => format!("{prefix}drains/{id}"),
+            Key::MoveLimits => format!("{prefix}config/reassignment"),
         }
     }
 
@@ -112,6 +124,12 @@ impl Keyspace {
                 Key::Suspect { suspect: broker(suspect)?, reporter: broker(reporter)? }
             }
             ("producer_ids", Some("next"), None) => Key::ProducerIds,
+            ("reassignments", Some(name), Some(index)) => Key::Reassignment(TopicPartition::new(
+                TopicName::new(name).ok()?,
+                PartitionIndex(number(index)?),
+            )),
+            ("drains", Some(id), None) => Key::Drain(broker(id)?),
+            ("config", Some("reassignment"), None) => Key::MoveLimits,
             _ => return None,
         };
         parts.next().is_none().then_some(key)
@@ -143,7 +161,10 @@ mod tests {
             Key::Live(BrokerId(0)),
             Key::Controller,
             Key::Topic(topic.clone()),
-            Key::Partition(TopicPartition::new(topic, PartitionIndex(12))),
+            Key::Partition(TopicPartition::new(topic.clone(), PartitionIndex(12))),
+            Key::Reassignment(TopicPartition::new(topic, PartitionIndex(12))),
+            Key::Drain(BrokerId(3)),
+            Key::MoveLimits,
             Key::Suspect { suspect: BrokerId(1), reporter: BrokerId(2) },
             Key::ProducerIds,
         ] {

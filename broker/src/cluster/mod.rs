@@ -4,13 +4,15 @@
 //!
 //! - [`keyspace`]: the catalogue of keys: path, value, who writes, who watches (pure).
 //! - [`values`]: the JSON values that stand at those keys (pure).
+//! - [`orders`]: what operators asked for and what is not done yet (pure).
 //! - [`topic_config`]: the settings of a topic, parsed and checked (pure), with `cleanup`.
 //! - [`image`]: one snapshot of all of it, advanced by watch events (pure).
 //! - `pause`: growing pauses between attempts.
 //! - [`watcher`]: keeps an image up to date and hands it out.
 //! - `registration`, `life_sign`, [`membership`]: how one broker takes its place and keeps it.
 //! - `verdict`, [`suspects`]: peers that refuse connections are taken for dead before their leases end.
-//! - [`assignment`], [`election`], [`reconcile`]: which replicas, which leader, which writes (pure).
+//! - [`assignment`], [`election`], [`reassignment`], [`reconcile`]: which replicas, which leader, which writes (pure).
+//! - [`balance`], [`chores`]: which copies should stand elsewhere, and what is written beside the records (pure).
 //! - [`observed`]: what a controller remembers in order to wait (pure).
 //! - `carry_out`, [`controller`]: the shell that writes what `reconcile` says while it holds the controller's seat.
 //! - `guarded`, `placement`, [`commands`]: what administrators write, by compare-and-put.
@@ -25,6 +27,7 @@
 pub mod error;
 pub mod keyspace;
 pub mod values;
+pub mod orders;
 mod cleanup;
 pub mod topic_config;
 pub mod image;
@@ -37,7 +40,10 @@ mod verdict;
 pub mod suspects;
 pub mod assignment;
 pub mod election;
+pub mod reassignment;
 pub mod reconcile;
+pub mod balance;
+pub mod chores;
 pub mod observed;
 mod carry_out;
 pub mod controller;
@@ -54,11 +60,12 @@ pub use image::{Image, Topic};
 pub use isr_change::{IsrChange, IsrChangeOutcome};
 pub use keyspace::{Key, Keyspace};
 pub use membership::{Membership, MembershipOptions, NewRegistration, Standing};
+pub use orders::{Drain, MoveLimits, Reassignment};
 pub use registration::ensure_cluster;
 pub use suspects::{Probe, SuspectOptions, Suspects};
 pub use topic_config::TopicConfig;
 pub use values::{ClusterMeta, HostPort, Live, LiveState, Recovered, Recovery, Registration};
-pub use watcher::{Contact, Watcher, WatcherOptions};
+pub use watcher::{Contact, Gap, Watcher, WatcherOptions};
 
 #[cfg(test)]
 mod tests;

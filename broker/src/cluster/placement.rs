@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use crate::types::{BrokerId, TopicName};
 
-use super::assignment::{Place, assign, check};
+use super::assignment::{assign, check};
+use super::balance::places;
 use super::commands::{CommandOptions, TopicSpec};
 use super::error::ClusterError;
 use super::image::Image;
@@ -73,10 +74,4 @@ fn check_count(options: &CommandOptions, partitions: usize) -> Result<(), Cluste
         return Err(ClusterError::InvalidPartitions { reason });
     }
     Ok(())
-}
-
-/// The brokers that may get copies now.
-fn places(image: &Image) -> Vec<Place> {
-    let place = |broker| Place { broker, rack: image.endpoint(broker).and_then(|found| found.rack.clone()) };
-    image.active_brokers().map(place).collect()
 }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use super::orders::{Drain, MoveLimits, Reassignment};
 use crate::types::{BrokerEpoch, BrokerId, DirectoryId, Incarnation, PartitionState, TopicId};
 
 /// The version of all values that this broker writes, and the only one that it reads.
@@ -38,7 +39,31 @@ macro_rules! versioned {
     ($($name:ty),* $(,)?) => { $(impl Value for $name { fn version(&self) -> u32 { self.v } })* };
 }
 
-versioned!(ClusterMeta, ClusterConfig, Registration, Live, ControllerSeat, Suspicion, ProducerIds,);
+versioned!(
+    ClusterMeta,
+    ClusterConfig,
+    Registration,
+    Live,
+    ControllerSeat,
+    Suspicion,
+    ProducerIds,
+    Drain,
+    MoveLimits,
+);
+
+impl Value for Reassignment {
+    fn version(&self) -> u32 {
+        self.v
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let twice = |(place, broker): (usize, &BrokerId)| self.target[..place].contains(broker);
+        if self.target.is_empty() || self.target.iter().enumerate().any(twice) {
+            return Err(format!("its target {:?} is no list of different brokers", self.target));
+        }
+        Ok(())
+    }
+}
 
 /// The most partitions of a topic that a broker believes; commands allow fewer.
 const PARTITIONS_MAX: usize = 100_000;

@@ -62,6 +62,33 @@ impl Default for WatcherOptions {
 pub struct Contact {
     /// Since when it does not; `None` while it does.
     pub away_since: Option<Instant>,
+    /// The last time that it did not, once that was over.
+    pub last_gap: Option<Gap>,
+}
+
+impl Contact {
+    /// The last time without an answer, which may go on still.
+    #[must_use]
+    pub fn gap(&self, now: Instant) -> Option<Gap> {
+        self.away_since.map(|began| Gap { began, ended: now }).or(self.last_gap)
+    }
+}
+
+/// A time without an answer from the coordination store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// When it began.
+    pub began: Instant,
+    /// When it ended.
+    pub ended: Instant,
+}
+
+impl Gap {
+    /// For how long there was no answer.
+    #[must_use]
+    pub fn lasted(&self) -> Duration {
+        self.ended.saturating_duration_since(self.began)
+    }
 }
 
 /// A running watcher; dropping it ends it.
@@ -84,7 +111,8 @@ impl Watcher {
         tasks: &Tasks,
     ) -> Self {
         let (images, images_out) = watch::channel(Arc::new(Image::default()));
-        let (contact, contact_out) = watch::channel(Contact { away_since: Some(clock.now()) });
+        let (contact, contact_out) =
+            watch::channel(Contact { away_since: Some(clock.now()), last_gap: None });
         let image = Image::default();
         let follower = Follower { store, keyspace, clock, metrics, options, image, images, contact };
         let task = tasks.spawn("watcher", follower.run());
@@ -302,7 +330,9 @@ impl Follower {
         self.contact.send_if_modified(|contact| {
             let was_away = contact.away_since.take();
             if let Some(since) = was_away {
-                let away_ms = u64::try_from((self.clock.now() - since).as_millis()).unwrap_or(u64::MAX);
+                let gap = Gap { began: since, ended: self.clock.now() };
+                contact.last_gap = Some(gap);
+                let away_ms = u64::try_from(gap.lasted().as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(away_ms, "the coordination store answers");
             }
             was_away.is_some()

@@ -354,6 +354,7 @@ impl Workers {
             base.keyspace.clone(),
             Arc::clone(membership),
             images.clone(),
+            base.watcher.contact(),
             base.clock.clone(),
             Arc::clone(&base.metrics),
             base.config.controller.clone(),

@@ -63,6 +63,18 @@ impl PartitionState {
         self.replicas.contains(&broker)
     }
 
+    /// How many copies there are to be, not counting those that a reassignment is still adding.
+    #[must_use]
+    pub fn replication_factor(&self) -> usize {
+        self.replicas.iter().filter(|broker| !self.adding.contains(broker)).count().max(1)
+    }
+
+    /// Whether a reassignment of this partition is under way.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        !self.adding.is_empty() || !self.removing.is_empty()
+    }
+
     /// Whether the ISR names exactly this life.
     #[must_use]
     pub fn isr_contains(&self, broker: BrokerId, epoch: BrokerEpoch) -> bool {

@@ -134,6 +134,7 @@ impl Bench {
             self.keyspace.clone(),
             Arc::clone(&membership),
             images.clone(),
+            watcher.contact(),
             self.clock.clone(),
             Arc::clone(&metrics),
             self.controller_options.clone(),

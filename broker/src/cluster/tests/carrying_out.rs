@@ -5,10 +5,10 @@ use std::sync::Arc;
 use coordinator_adapter::{Fence, Op, Revision, Store, Txn, try_acquire};
 
 use super::bench::Bench;
-use super::world::{World, name, tp};
+use super::world::{World, calm, name, tp};
 use crate::cluster::carry_out::CarryOut;
 use crate::cluster::keyspace::Key;
-use crate::cluster::reconcile::{PartitionWrite, reconcile};
+use crate::cluster::reconcile::{OrderStep, PartitionWrite, reconcile};
 use crate::cluster::values::{LiveState, TopicValue, VERSION, encode};
 use crate::types::*;
 
@@ -26,7 +26,7 @@ async fn seated(bench: &Bench, partitions: usize) -> (Fence, Vec<PartitionWrite>
     let lease = bench.memory.grant(std::time::Duration::from_secs(60)).await.unwrap().id;
     let seat = bench.keyspace.path(&Key::Controller);
     let fence = try_acquire(bench.memory.as_ref(), &seat, "me".into(), lease).await.unwrap().unwrap();
-    let mut writes = reconcile(&world.image, None, false);
+    let mut writes = reconcile(&world.image, None, &calm());
     for write in &mut writes {
         write.topic = crate::cluster::reconcile::TopicGuard::At(made.revision);
     }
@@ -133,16 +133,19 @@ async fn an_unknown_outcome_is_no_success_and_writing_again_does_no_harm() {
 fn the_largest_batch_stays_within_the_stores_limits() {
     let mut world = World::new(3);
     world.live(1, LiveState::Active);
-    for topic in 0..63 {
+    for topic in 0..42 {
         world.topic(&format!("topic-{topic}"), &[&[1, 2, 3]], &[]);
     }
-    let writes = reconcile(&world.image, None, false);
-    assert_eq!(writes.len(), 63);
+    let mut writes = reconcile(&world.image, None, &calm());
+    for write in &mut writes {
+        write.order = Some(OrderStep { guard: Revision(1), new: None });
+    }
+    assert_eq!(writes.len(), 42);
     assert_eq!(
         writes.iter().map(|write| &write.tp).collect::<std::collections::BTreeSet<&TopicPartition>>().len(),
-        63
+        42
     );
-    // Each of its own topic: 1 + 2 * 63 compares of 128.
+    // Each of its own topic, and each by an order: 1 + 3 * 42 compares of 128.
     let bench_store =
         Arc::new(coordinator_adapter::MemoryStore::new(coordinator_adapter::MemoryOptions::default()));
     let carrier = CarryOut::new(bench_store as Arc<dyn Store>, world.keyspace.clone(), usize::MAX);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{World, b, tp};
+use super::world::{World, awaiting, b, calm, tp};
 use crate::cluster::election::{Cause, Census, next_state, prefer};
 use crate::cluster::reconcile::reconcile;
 use crate::cluster::values::{LiveState, Recovery};
@@ -227,7 +227,12 @@ proptest! {
             apply(&mut world, event);
             let old = world.state(&tp("t", 0));
             let writes = match event {
-                Event::Look { braked } => reconcile(&world.image, None, braked),
+                Event::Look { braked: false } => reconcile(&world.image, None, &calm()),
+                Event::Look { braked: true } => {
+                    let named = old.isr.iter().chain(&old.elr).copied();
+                    let dead: Vec<_> = named.filter(|life| !world.image.is_live(*life)).collect();
+                    reconcile(&world.image, None, &awaiting(&dead))
+                }
                 Event::Rebalance => crate::cluster::reconcile::preferred(&world.image),
                 _ => Vec::new(),
             };
@@ -235,7 +240,7 @@ proptest! {
                 assert!(world.carry_out(write));
                 judge(&world, &old, write.new.as_ref().expect("the topic is there"));
                 let min_isr = write.new.as_ref().unwrap().min_isr;
-                let again = next_state(write.new.as_ref().unwrap(), Census::of(&world.image), min_isr, false);
+                let again = next_state(write.new.as_ref().unwrap(), Census::of(&world.image), min_isr, &calm().awaited);
                 if let Event::Look { braked: false } = event {
                     prop_assert!(again.is_none(), "one look settles it: {:?}", again);
                 }

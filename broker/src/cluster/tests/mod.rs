@@ -5,6 +5,8 @@ mod rules;
 mod election;
 mod image;
 mod racing;
+mod balance;
+mod reassignment;
 mod reconcile;
 mod bench;
 mod carrying_out;

@@ -1,6 +1,6 @@
 //! Which writes, in which order, and which not.
 
-use super::world::{World, b, tp};
+use super::world::{World, b, calm, tp};
 use crate::cluster::election::Cause;
 use crate::cluster::reconcile::reconcile;
 use crate::cluster::values::LiveState;
@@ -44,7 +44,7 @@ fn the_most_urgent_stands_first() {
     world.delete(&crate::cluster::keyspace::Key::Topic(super::world::name("c")));
     world.topic("d", &[&[2, 3, 1]], &[]);
     world.die(1);
-    let writes = reconcile(&world.image, None, false);
+    let writes = reconcile(&world.image, None, &calm());
     let order: Vec<_> = writes.iter().map(|write| (write.cause, write.tp.topic.as_str())).collect();
     let expected =
         [(Cause::Election, "b"), (Cause::Creation, "d"), (Cause::Shrink, "a"), (Cause::Deletion, "c")];
@@ -59,12 +59,12 @@ fn topics_that_are_settled_are_passed_over_until_something_changes() {
     world.topic("u", &[&[1, 2, 3]], &[]);
     world.reconcile();
     let settled = world.image.clone();
-    assert_eq!(reconcile(&world.image, Some(&settled), false), []);
+    assert_eq!(reconcile(&world.image, Some(&settled), &calm()), []);
     world.topic("v", &[&[1, 2, 3]], &[]);
-    let writes = reconcile(&world.image, Some(&settled), false);
+    let writes = reconcile(&world.image, Some(&settled), &calm());
     assert_eq!((writes.len(), writes[0].tp.clone()), (1, tp("v", 0)));
     world.die(2);
-    assert_eq!(reconcile(&world.image, Some(&settled), false).len(), 3);
+    assert_eq!(reconcile(&world.image, Some(&settled), &calm()).len(), 3);
 }
 
 #[test]

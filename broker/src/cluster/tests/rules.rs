@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::world::{World, b, tp};
+use super::world::{World, awaiting, b, calm, tp};
 use crate::cluster::election::Cause;
 use crate::cluster::image::Image;
 use crate::cluster::observed::{Observed, Patience};
 use crate::cluster::reconcile::{TopicGuard, reconcile};
 use crate::cluster::values::{Inherited, LiveState, Recovered, Recovery};
+use crate::cluster::watcher::Gap;
 use crate::types::{BrokerEpoch, Incarnation, LeaderEpoch};
 
 /// Three brokers, one partition on all of them, led by 1.
@@ -24,7 +25,7 @@ fn three() -> World {
 fn rule_10_a_write_based_on_an_old_record_changes_nothing() {
     let mut world = three();
     world.die(1);
-    let stale = reconcile(&world.image, None, false);
+    let stale = reconcile(&world.image, None, &calm());
     // The old leader, not yet aware, shrinks its ISR first.
     let lives = [world.life(1), world.life(2)];
     world.change(&tp("t", 0), |state| state.isr = lives.to_vec());
@@ -39,7 +40,7 @@ fn rule_10_a_record_is_deleted_only_if_the_topic_is_gone_in_the_store_too() {
     let full = world.image.clone();
     // An image that has missed the topic: its write asks the store whether that is so.
     world.delete(&crate::cluster::keyspace::Key::Topic(super::world::name("t")));
-    let writes = reconcile(&world.image, None, false);
+    let writes = reconcile(&world.image, None, &calm());
     assert_eq!((writes.len(), writes[0].topic, &writes[0].new), (1, TopicGuard::Gone, &None));
     world.image = full;
     assert!(!world.carry_out(&writes[0]), "the topic is there");
@@ -222,6 +223,7 @@ const PATIENCE: Patience = Patience {
     rebalance_after: Duration::from_secs(60),
     rebalance_pause: Duration::from_secs(1),
     rebalance_moves_max: 2,
+    imbalance_percentage_max: 0,
 };
 
 /// Lets `victims` of `brokers` vanish at once; whether elections wait, and for how long.
@@ -237,7 +239,7 @@ fn brake_with(
 ) -> (World, Observed, Option<Duration>) {
     let start = moment();
     let (mut world, mut observed) = (World::new(brokers), Observed::default());
-    observed.note(&Image::default(), &world.image, start, &PATIENCE);
+    observed.note(&Image::default(), &world.image, None, start, &PATIENCE);
     for victim in victims {
         let before = world.image.clone();
         if let Some((lives, leases)) = refused {
@@ -252,7 +254,7 @@ fn brake_with(
             world.put(&key, &crate::cluster::values::encode(&suspicion));
         }
         world.die(*victim);
-        observed.note(&before, &world.image, start, &PATIENCE);
+        observed.note(&before, &world.image, None, start, &PATIENCE);
     }
     let wait = observed.braked_until(start).map(|until| until - start);
     (world, observed, wait)
@@ -279,10 +281,10 @@ fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
     assert_eq!(wait, Some(Duration::from_secs(6)));
     let until = observed.braked_until(moment()).unwrap();
     let meanwhile = until - Duration::from_secs(3);
-    observed.note(&world.image, &world.image, meanwhile, &PATIENCE);
+    observed.note(&world.image, &world.image, None, meanwhile, &PATIENCE);
     assert_eq!(observed.braked_until(meanwhile), Some(until), "once, whatever is noted meanwhile");
     let later = moment() + Duration::from_secs(7);
-    observed.note(&world.image, &world.image, later, &PATIENCE);
+    observed.note(&world.image, &world.image, None, later, &PATIENCE);
     assert_eq!(observed.braked_until(later), None);
 }
 
@@ -290,11 +292,11 @@ fn rule_14_a_mass_death_without_a_trace_is_waited_out_once() {
 fn rule_14_deaths_apart_in_time_or_with_a_goodbye_are_no_mass_death() {
     let start = moment();
     let (mut world, mut observed) = (World::new(3), Observed::default());
-    observed.note(&Image::default(), &world.image, start, &PATIENCE);
+    observed.note(&Image::default(), &world.image, None, start, &PATIENCE);
     for (victim, at) in [(1, start), (2, start + Duration::from_secs(7))] {
         let before = world.image.clone();
         world.die(victim);
-        observed.note(&before, &world.image, at, &PATIENCE);
+        observed.note(&before, &world.image, None, at, &PATIENCE);
         assert_eq!(observed.braked_until(at), None, "broker {victim}");
     }
 
@@ -302,11 +304,11 @@ fn rule_14_deaths_apart_in_time_or_with_a_goodbye_are_no_mass_death() {
     for id in [1, 2] {
         world.live(id, LiveState::Draining);
     }
-    observed.note(&Image::default(), &world.image, start, &PATIENCE);
+    observed.note(&Image::default(), &world.image, None, start, &PATIENCE);
     let before = world.image.clone();
     world.die(1);
     world.die(2);
-    observed.note(&before, &world.image, start, &PATIENCE);
+    observed.note(&before, &world.image, None, start, &PATIENCE);
     assert_eq!(observed.braked_until(start), None, "they had said that they go");
 }
 
@@ -317,13 +319,50 @@ fn rule_14_the_brake_ends_when_they_are_back_and_holds_elections_and_shrinks_mea
     world.live(2, LiveState::Active);
     world.topic("t", &[&[1, 2, 3], &[3, 4, 1]], &[]);
     world.reconcile();
+    let first = world.life(1);
     world.die(1);
-    assert_eq!(reconcile(&world.image, None, true), []);
-    assert_eq!(reconcile(&world.image, None, false).len(), 2);
+    assert_eq!(reconcile(&world.image, None, &awaiting(&[first])), []);
+    assert_eq!(reconcile(&world.image, None, &calm()).len(), 2);
     world.live(1, LiveState::Active);
     let before = world.image.clone();
-    observed.note(&before, &world.image, moment(), &PATIENCE);
+    observed.note(&before, &world.image, None, moment(), &PATIENCE);
     assert_eq!(observed.braked_until(moment()), None);
+}
+
+#[test]
+fn rule_14_after_a_gap_of_ones_own_even_one_silent_death_is_waited_out() {
+    let start = moment();
+    let gap = |seconds: u64| Some(Gap { began: start - Duration::from_secs(seconds), ended: start });
+    for (gap, refused, awaited) in [(gap(4), false, true), (gap(2), false, false), (gap(4), true, false)] {
+        let (mut world, mut observed) = (World::new(3), Observed::default());
+        let life = world.life(1);
+        observed.note(&Image::default(), &world.image, None, start, &PATIENCE);
+        if refused {
+            world.live(1, LiveState::Draining);
+            observed.note(&Image::default(), &world.image, None, start, &PATIENCE);
+        }
+        let before = world.image.clone();
+        world.die(1);
+        observed.note(&before, &world.image, gap, start, &PATIENCE);
+        assert_eq!(observed.awaited(start).contains(&life), awaited);
+        assert!(observed.awaited(start + Duration::from_secs(6)).is_empty(), "for one lease after it");
+    }
+}
+
+#[test]
+fn leadership_stays_while_few_partitions_are_led_by_others() {
+    let mut world = World::new(2);
+    world.topic("t", &[&[1, 2], &[1, 2], &[1, 2], &[1, 2]], &[]);
+    world.reconcile();
+    let second = world.life(2);
+    world.change(&tp("t", 3), |state| state.leader = Some(second));
+    let due = |percentage: u32| {
+        let patience =
+            Patience { imbalance_percentage_max: percentage, rebalance_after: Duration::ZERO, ..PATIENCE };
+        let candidates = crate::cluster::reconcile::preferred(&world.image);
+        Observed::default().due(candidates, &world.image, moment(), &patience).len()
+    };
+    assert_eq!((due(0), due(24), due(25)), (1, 1, 0), "one of four is a quarter");
 }
 
 #[test]
@@ -345,15 +384,19 @@ fn leadership_returns_gently_once_the_preferred_leader_was_able_for_a_while() {
         world.change(&tp(topic, 0), |state| state.isr.push(first));
     }
     let at = |seconds: u64| start + Duration::from_secs(seconds);
-    assert_eq!(observed.due(candidates(&world), at(0), &PATIENCE), []);
-    assert_eq!(observed.due(candidates(&world), at(59), &PATIENCE), []);
-    let round = observed.due(candidates(&world), at(60), &PATIENCE);
+    assert_eq!(observed.due(candidates(&world), &world.image, at(0), &PATIENCE), []);
+    assert_eq!(observed.due(candidates(&world), &world.image, at(59), &PATIENCE), []);
+    let round = observed.due(candidates(&world), &world.image, at(60), &PATIENCE);
     assert_eq!(round.len(), 2, "bounded moves in one round");
     for write in &round {
         assert!(world.carry_out(write));
     }
-    assert_eq!(observed.due(candidates(&world), at(60), &PATIENCE), [], "a pause between rounds");
-    assert_eq!(observed.due(candidates(&world), at(61), &PATIENCE).len(), 1);
+    assert_eq!(
+        observed.due(candidates(&world), &world.image, at(60), &PATIENCE),
+        [],
+        "a pause between rounds"
+    );
+    assert_eq!(observed.due(candidates(&world), &world.image, at(61), &PATIENCE).len(), 1);
     let state = world.state(&round[0].tp);
     assert_eq!((state.leader, state.isr.len()), (Some(first), 3));
 }

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::cluster::image::{Applied, Image};
 use crate::cluster::keyspace::{Key, Keyspace};
-use crate::cluster::reconcile::{PartitionWrite, TopicGuard, reconcile};
+use crate::cluster::orders::{Drain, Reassignment};
+use crate::cluster::reconcile::{Circumstances, PartitionWrite, TopicGuard, reconcile};
 use crate::cluster::values::*;
 use crate::types::*;
 
@@ -44,6 +45,16 @@ pub(super) fn registration(id: i32, recovered: Recovered) -> Registration {
     }
 }
 
+/// Nobody is waited for, and two partitions may move at once.
+pub(super) fn calm() -> Circumstances {
+    Circumstances { moves_max: 2, unix_ms: 1_000, ..Circumstances::default() }
+}
+
+/// The same while some lives are waited for.
+pub(super) fn awaiting(lives: &[Incarnation]) -> Circumstances {
+    Circumstances { awaited: lives.iter().copied().collect(), ..calm() }
+}
+
 impl World {
     /// Brokers 1 to `brokers`, all active.
     pub(super) fn new(brokers: i32) -> Self {
@@ -77,6 +88,14 @@ impl World {
         let revision = self.image.revision.next();
         let event = WatchEvent::Delete { key: self.keyspace.path(key), mod_revision: revision };
         self.image.apply(&self.keyspace, &WatchBatch { revision, events: vec![event] });
+    }
+
+    /// Says in which rack a broker stands.
+    pub(super) fn rack(&mut self, id: i32, rack: &str) {
+        self.die(id);
+        let new = Registration { rack: Some(rack.to_owned()), ..registration(id, Recovered::NOTHING) };
+        self.put(&Key::Broker(b(id)), &encode(&new));
+        self.live(id, LiveState::Active);
     }
 
     /// A new life that serves.
@@ -159,6 +178,59 @@ impl World {
         self.image.partition(tp).expect("the partition has a record").state.clone()
     }
 
+    /// Asks for a move of a partition, as an operator would.
+    pub(super) fn order(&mut self, tp: &TopicPartition, target: &[i32]) {
+        let state = self.state(tp);
+        let order = Reassignment {
+            v: VERSION,
+            topic_id: state.topic_id,
+            target: target.iter().copied().map(BrokerId).collect(),
+            original: state.replicas,
+            requested_unix_ms: self.image.revision.0,
+            requested_by: "test".to_owned(),
+            started_unix_ms: None,
+            throttle_bytes_per_second: None,
+            force: false,
+            elect_preferred: false,
+            cancelled: false,
+        };
+        self.put(&Key::Reassignment(tp.clone()), &encode(&order));
+    }
+
+    /// Takes the order to move a partition back.
+    pub(super) fn cancel(&mut self, tp: &TopicPartition) {
+        if let Some(order) = self.image.reassignments.get(tp) {
+            let order = Reassignment { cancelled: true, ..Reassignment::clone(order) };
+            self.put(&Key::Reassignment(tp.clone()), &encode(&order));
+        }
+    }
+
+    /// Marks a broker as to be emptied.
+    pub(super) fn empty(&mut self, id: i32) {
+        let drain = Drain { v: VERSION, requested_unix_ms: 0, requested_by: "test".to_owned() };
+        self.put(&Key::Drain(b(id)), &encode(&drain));
+    }
+
+    /// Writes beside the records until nothing is left to write.
+    pub(super) fn chores(&mut self) -> usize {
+        let mut written = 0;
+        for _ in 0..10 {
+            let chores = crate::cluster::chores::chores(&self.image, &calm());
+            if chores.is_empty() {
+                return written;
+            }
+            for chore in chores {
+                assert_eq!(self.image.version_of(&chore.key), chore.guard, "{chore:?}");
+                match &chore.value {
+                    Some(value) => drop(self.put(&chore.key, value)),
+                    None => self.delete(&chore.key),
+                }
+                written += 1;
+            }
+        }
+        panic!("the chores do not come to rest");
+    }
+
     /// Changes a record as its leader would.
     pub(super) fn change(&mut self, tp: &TopicPartition, change: impl FnOnce(&mut PartitionState)) {
         let mut state = self.state(tp);
@@ -175,8 +247,18 @@ impl World {
             TopicGuard::At(revision) => topic == Some(revision),
             TopicGuard::Gone => topic.is_none(),
         };
-        if self.image.version_of(&key) != guard || !topic_holds {
+        let order = Key::Reassignment(write.tp.clone());
+        let order_holds =
+            write.order.as_ref().is_none_or(|step| self.image.version_of(&order) == Some(step.guard));
+        if self.image.version_of(&key) != guard || !topic_holds || !order_holds {
             return false;
+        }
+        match &write.order {
+            Some(step) => match &step.new {
+                Some(new) => drop(self.put(&order, &encode(new))),
+                None => self.delete(&order),
+            },
+            None => {}
         }
         match &write.new {
             Some(state) => drop(self.put(&key, &encode(state))),
@@ -189,7 +271,7 @@ impl World {
     pub(super) fn reconcile(&mut self) -> Vec<PartitionWrite> {
         let mut done = Vec::new();
         for _ in 0..10 {
-            let writes = reconcile(&self.image, None, false);
+            let writes = reconcile(&self.image, None, &calm());
             if writes.is_empty() {
                 return done;
             }

@@ -1,0 +1,127 @@
+//! What the controller writes beside the records of partitions: orders that are done or void go, topics follow the moves
+//! of their partitions, and brokers that are to be emptied get orders for what they hold. Pure.
+//!
+//! None of it is urgent: it is looked at once no record is left to write.
+//!
+//! *Invariant:* every write names the version that it replaces, and, where it speaks of a topic, that topic's version.
+
+use bytes::Bytes;
+use coordinator_adapter::Revision;
+
+use crate::types::{TopicName, TopicPartition};
+
+use super::balance::empty_drained;
+use super::image::{Image, Topic};
+use super::keyspace::Key;
+use super::orders::Reassignment;
+use super::reconcile::Circumstances;
+use super::values::{TopicValue, VERSION, encode};
+
+/// How many orders for each move that may be under way stand at once for the sake of drains: more would only wait.
+const ORDERS_PER_MOVE: usize = 4;
+
+/// One write of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chore {
+    /// The key.
+    pub key: Key,
+    /// The version that is replaced; none if there is no such key yet.
+    pub guard: Option<Revision>,
+    /// A topic that must still be as it was, if the write speaks of one that is not its key.
+    pub topic: Option<(TopicName, Revision)>,
+    /// The value as it shall be; none to delete it.
+    pub value: Option<Bytes>,
+}
+
+/// All that is to be written now.
+#[must_use]
+pub fn chores(image: &Image, now: &Circumstances) -> Vec<Chore> {
+    let mut chores = Vec::new();
+    for (tp, order) in &image.reassignments {
+        chores.extend(finished_order(image, tp, order));
+    }
+    for topic in image.topics.values() {
+        chores.extend(followed_topic(image, topic));
+    }
+    let room = now.moves_max.saturating_mul(ORDERS_PER_MOVE).saturating_sub(image.reassignments.len());
+    chores.extend(drain_orders(image, now, room));
+    chores
+}
+
+/// The deletion of an order that has nothing left to do: its topic is gone, or the record is as it asks.
+fn finished_order(image: &Image, tp: &TopicPartition, order: &Reassignment) -> Option<Chore> {
+    let key = Key::Reassignment(tp.clone());
+    let guard = image.version_of(&key);
+    let topic = image.topic(&tp.topic).filter(|topic| topic.id == order.topic_id);
+    let assigned = topic.and_then(|topic| topic.assignment.get(usize::try_from(tp.partition.0).ok()?));
+    let done = match (assigned, image.partition(tp)) {
+        (None, _) => true,
+        (Some(_), Some(record)) => {
+            !record.state.is_moving() && (order.cancelled || record.state.replicas == order.target)
+        }
+        // Nothing was ever stored: the topic itself says where it will be.
+        (Some(assigned), None) => order.cancelled || *assigned == order.target,
+    };
+    done.then_some(Chore { key, guard, topic: None, value: None })
+}
+
+/// The topic with its partitions where they are now.
+fn followed_topic(image: &Image, topic: &Topic) -> Option<Chore> {
+    let mut partitions = topic.assignment.clone();
+    for (index, assigned) in partitions.iter_mut().enumerate() {
+        match topic.partitions.get(index).and_then(Option::as_ref) {
+            Some(record) if !record.state.is_moving() && *assigned != record.state.replicas => {
+                assigned.clone_from(&record.state.replicas);
+            }
+            Some(_) => {}
+            None => {
+                let Ok(index) = i32::try_from(index) else { break };
+                let tp = TopicPartition::new(topic.name.clone(), crate::types::PartitionIndex(index));
+                let order = image.reassignments.get(&tp).filter(|order| order.topic_id == topic.id);
+                if let Some(order) = order.filter(|order| !order.cancelled) {
+                    assigned.clone_from(&order.target);
+                }
+            }
+        }
+    }
+    if partitions == topic.assignment {
+        return None;
+    }
+    let value = TopicValue {
+        v: VERSION,
+        id: topic.id,
+        created_unix_ms: topic.created_unix_ms,
+        partitions,
+        config: topic.config.clone(),
+    };
+    let key = Key::Topic(topic.name.clone());
+    Some(Chore { key, guard: Some(topic.mod_revision), topic: None, value: Some(encode(&value)) })
+}
+
+fn drain_orders(image: &Image, now: &Circumstances, room: usize) -> Vec<Chore> {
+    let order = |found: super::balance::Move| {
+        let topic = image.topic(&found.tp.topic)?;
+        let leaving = found.from.iter().filter(|broker| image.drains.contains_key(broker));
+        let leaving: Vec<String> = leaving.map(ToString::to_string).collect();
+        let order = Reassignment {
+            v: VERSION,
+            topic_id: found.topic_id,
+            target: found.to,
+            original: found.from,
+            requested_unix_ms: now.unix_ms,
+            requested_by: format!("drain of broker {}", leaving.join(", ")),
+            started_unix_ms: None,
+            throttle_bytes_per_second: None,
+            force: false,
+            elect_preferred: false,
+            cancelled: false,
+        };
+        Some(Chore {
+            key: Key::Reassignment(found.tp),
+            guard: None,
+            topic: Some((topic.name.clone(), topic.mod_revision)),
+            value: Some(encode(&order)),
+        })
+    };
+    empty_drained(image, room).into_iter().filter_map(order).collect()
+}
