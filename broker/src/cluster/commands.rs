@@ -88,7 +88,7 @@ pub struct TopicPatch {
 pub struct Commands {
     pub(super) store: Arc<dyn Store>,
     pub(super) keyspace: Keyspace,
-    clock: Clock,
+    pub(super) clock: Clock,
     images: watch::Receiver<Arc<Image>>,
     options: CommandOptions,
 }

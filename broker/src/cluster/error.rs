@@ -2,7 +2,7 @@
 
 use coordinator_adapter::{LeaseId, StoreError};
 
-use crate::types::{BrokerId, TopicName};
+use crate::types::{BrokerId, TopicName, TopicPartition};
 
 use super::topic_config::TopicConfigError;
 use super::values::HostPort;
@@ -49,6 +49,43 @@ pub enum ClusterError {
         /// Why.
         reason: String,
     },
+    /// The topic has no such partition.
+    #[error("topic '{}' has no partition {}: it has {partitions}, from 0", tp.topic, tp.partition)]
+    UnknownPartition {
+        /// What was asked for.
+        tp: TopicPartition,
+        /// How many there are.
+        partitions: usize,
+    },
+    /// There is no broker of that id.
+    #[error("there is no broker {0}: GET /v1/brokers lists them")]
+    UnknownBroker(BrokerId),
+    /// The broker is not being emptied.
+    #[error("broker {0} is not being drained")]
+    NotDrained(BrokerId),
+    /// A move of the partition is ordered already.
+    #[error(
+        "a reassignment of partition {tp} is in progress: wait for it, or cancel it with \
+         DELETE /v1/reassignments/{}/{}{}", tp.topic, tp.partition, ordered_before(*others_ordered)
+    )]
+    MoveInProgress {
+        /// The partition.
+        tp: TopicPartition,
+        /// How many of the wish were ordered before.
+        others_ordered: usize,
+    },
+    /// No move of the partition is ordered.
+    #[error("no reassignment of partition {tp} is in progress")]
+    NoMove {
+        /// The partition.
+        tp: TopicPartition,
+    },
+    /// As the brokers stand, it cannot be done.
+    #[error("{reason}")]
+    NotNow {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Others kept changing the same key; nothing was written.
     #[error("{what} was changed by others at the same time: try again")]
     Contended {
@@ -82,6 +119,10 @@ pub enum ClusterError {
         /// What the parser said.
         reason: String,
     },
+}
+
+fn ordered_before(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" (the first {count} of the request are ordered)") }
 }
 
 impl ClusterError {

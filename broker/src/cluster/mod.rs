@@ -15,7 +15,8 @@
 //! - [`balance`], [`chores`]: which copies should stand elsewhere, and what is written beside the records (pure).
 //! - [`observed`]: what a controller remembers in order to wait (pure).
 //! - `carry_out`, [`controller`]: the shell that writes what `reconcile` says while it holds the controller's seat.
-//! - `guarded`, `placement`, [`commands`]: what administrators write, by compare-and-put.
+//! - `guarded`, `placement`, [`commands`]: what administrators write, by compare-and-put; [`move_commands`],
+//!   `elect_leaders`: what operators do.
 //! - [`isr_change`]: what a partition's leader writes, and what is asked before local data goes.
 //!
 //! *Invariant:* a broker acts on the newest record that it has seen, never on what another broker told it: there are
@@ -50,16 +51,20 @@ pub mod controller;
 mod guarded;
 mod placement;
 pub mod commands;
+pub mod move_commands;
+mod elect_leaders;
 pub mod isr_change;
 
 pub use cleanup::Cleanup;
 pub use commands::{CommandOptions, Commands, CreatedTopic, TopicPatch, TopicSpec};
 pub use controller::{Controller, ControllerOptions};
+pub use elect_leaders::{Elected, Election};
 pub use error::ClusterError;
 pub use image::{Image, Topic};
 pub use isr_change::{IsrChange, IsrChangeOutcome};
 pub use keyspace::{Key, Keyspace};
 pub use membership::{Membership, MembershipOptions, NewRegistration, Standing};
+pub use move_commands::MoveWish;
 pub use orders::{Drain, MoveLimits, Reassignment};
 pub use registration::ensure_cluster;
 pub use suspects::{Probe, SuspectOptions, Suspects};

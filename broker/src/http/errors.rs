@@ -9,12 +9,15 @@
 //! | 40003 | 400 | a new producer epoch must begin at sequence 0 |
 //! | 40302 | 403 | a newer epoch of this producer has taken over (`Producer-Epoch`) |
 //! | 404, 40401, 40402, 40403 | 404 | no such address, topic, partition, group |
+//! | 40410, 40411 | 404 | no such broker; no reassignment of the partition, or no drain of the broker, to take back |
 //! | 405, 406, 408, 415 | same | method, answer type, a body that does not come, body type |
 //! | 40910 | 409 | a topic of this name exists and differs |
 //! | 40911 | 409 | the producer's sequence has a gap (`Producer-Expected-Seq`) |
 //! | 40912 | 409 | the topic's cleanup policy does not delete |
 //! | 40920 | 409 | the group does not know the member, or not in this epoch: join again |
 //! | 40921 | 409 | the group's members are in the way |
+//! | 40930 | 409 | a reassignment of the partition is in progress |
+//! | 40931 | 409 | not as the brokers stand: the message says what is in the way |
 //! | 410 | 410 | the offset lies below the log start (`log_start`) |
 //! | 41002 | 410 | a member without `auto_offset_reset` has no position that can be read |
 //! | 412 | 412 | the log does not end at `Tidemark-Expected-Offset` (`next_offset`) |
@@ -48,7 +51,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::groups::GroupError;
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, DeleteRecordsError, FetchError, GroupCallError, Overloaded, ProduceError};
+use crate::service::{
+    AdminError, DeleteRecordsError, FetchError, GroupCallError, Overloaded, ProduceError, Refusal,
+};
 
 /// A refusal, ready to be said.
 #[derive(Clone, Debug)]
@@ -314,6 +319,13 @@ impl From<AdminError> for Problem {
             E::UnknownTopic(_) => Self::new(S::NOT_FOUND, message).detail(1),
             E::Different { .. } => Self::new(S::CONFLICT, message).detail(10),
             E::Invalid { .. } => Self::bad_request(message),
+            E::Operating { refusal, .. } => match refusal {
+                Refusal::UnknownPartition => Self::new(S::NOT_FOUND, message).detail(2),
+                Refusal::UnknownBroker => Self::new(S::NOT_FOUND, message).detail(10),
+                Refusal::NoMove | Refusal::NotDrained => Self::new(S::NOT_FOUND, message).detail(11),
+                Refusal::MoveInProgress => Self::new(S::CONFLICT, message).detail(30),
+                Refusal::NotNow => Self::new(S::CONFLICT, message).detail(31),
+            },
             E::Unavailable { .. } => Self::new(S::SERVICE_UNAVAILABLE, message).detail(1).retriable(),
             E::OutcomeUnknown { .. } => {
                 Self::new(S::GATEWAY_TIMEOUT, message).detail(2).retriable().written(Written::Maybe)

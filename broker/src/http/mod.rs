@@ -5,7 +5,7 @@
 //!
 //! Reading order: `server` accepts (`waiting`: before there is a service), `router` finds the handler, `body` takes the body; `produce` and what it stands on
 //! (`lines`, `envelope`, `batches`, `template`, `producer`); `read` and what it stands on (`read_query`, `selection`,
-//! `render`, `streams`); then delete_records, topics, producers, cluster, operations.
+//! `render`, `streams`); then delete_records, topics, producers, cluster, operations, operating.
 //!
 //! *Invariant:* a 2xx means that all of the request is stored at the asked acks; there is no error inside a 200.
 //! *Invariant:* bytes are admitted before they are read, and nobody is waited for without a limit.
@@ -47,6 +47,7 @@ mod producers;
 mod groups;
 mod cluster;
 mod operations;
+mod operating;
 mod openapi;
 
 #[cfg(test)]

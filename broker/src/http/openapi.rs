@@ -21,6 +21,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
         (name = "groups", description = "Consumer groups: members that share topics, and offsets that are kept"),
         (name = "topics", description = "Topics and partitions"),
         (name = "cluster", description = "Brokers"),
+        (name = "operating", description = "Moving partitions, draining and removing brokers, spreading load"),
         (name = "operations", description = "Health and figures"),
     ),
 )]
@@ -134,6 +135,38 @@ pub(super) enum GroupRefusals {
     /// The group's coordinator does not answer: the same request may be sent again.
     #[response(status = 503)]
     NotNow(#[to_schema] ProblemAnswer),
+}
+
+/// The broker of a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct BrokerParam {
+    /// Its number.
+    #[param(minimum = 0)]
+    broker: i32,
+}
+
+/// What an operator's command may be refused with.
+#[derive(IntoResponses)]
+pub(super) enum OperatingRefusals {
+    /// Malformed, or naming brokers that are not possible.
+    #[response(status = 400)]
+    Malformed(#[to_schema] ProblemAnswer),
+    /// No such topic, partition or broker (40410), or nothing to take back (40411).
+    #[response(status = 404)]
+    Missing(#[to_schema] ProblemAnswer),
+    /// The answer would be JSON.
+    #[response(status = 406)]
+    NotAcceptable(#[to_schema] ProblemAnswer),
+    /// In progress already (40930), or not as the brokers stand (40931).
+    #[response(status = 409)]
+    Conflict(#[to_schema] ProblemAnswer),
+    /// The coordination store does not answer.
+    #[response(status = 503)]
+    NotNow(#[to_schema] ProblemAnswer),
+    /// The coordination store gave no answer: look again.
+    #[response(status = 504)]
+    Unknown(#[to_schema] ProblemAnswer),
 }
 
 /// The topic of a path.

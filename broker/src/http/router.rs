@@ -21,7 +21,9 @@ use super::openapi::Head;
 use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
-use super::{cluster, delete_records, groups, operations, produce, producers, read, streams, topics};
+use super::{
+    cluster, delete_records, groups, operating, operations, produce, producers, read, streams, topics,
+};
 use crate::metrics::Metrics;
 
 /// The way in: every request, whatever it asks for, is looked at here first.
@@ -120,6 +122,13 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(groups::reset::reset))
         .routes(routes!(cluster::cluster))
         .routes(routes!(cluster::brokers))
+        .routes(routes!(operating::reassignments::list, operating::reassignments::order))
+        .routes(routes!(operating::reassignments::patch, operating::reassignments::cancel_all))
+        .routes(routes!(operating::reassignments::cancel))
+        .routes(routes!(operating::brokers::get, operating::brokers::remove))
+        .routes(routes!(operating::brokers::drain, operating::brokers::undo))
+        .routes(routes!(operating::rebalance::rebalance))
+        .routes(routes!(operating::leaders::elect))
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))

@@ -111,6 +111,10 @@ pub(super) struct PartitionAnswer {
     partition_epoch: i64,
     /// Where copies belong, preferred leader first.
     replicas: Vec<i32>,
+    /// Which of them a reassignment is adding.
+    adding: Vec<i32>,
+    /// Which of them it will remove.
+    removing: Vec<i32>,
     /// Which of them are in sync.
     isr: Vec<i32>,
     /// Which others still hold all that is committed.
@@ -133,6 +137,8 @@ impl From<PartitionView> for PartitionAnswer {
             leader_epoch: view.leader_epoch.0,
             partition_epoch: view.partition_epoch.0,
             replicas: ids(view.replicas),
+            adding: ids(view.adding),
+            removing: ids(view.removing),
             isr: ids(view.isr),
             elr: ids(view.elr),
             log_start: view.log_start.map(|offset| offset.0),

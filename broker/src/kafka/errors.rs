@@ -121,7 +121,7 @@ pub(super) fn creation_code(error: &AdminError) -> ErrorCode {
         // It is there, then.
         AdminError::Different { .. } => ErrorCode::LeaderNotAvailable,
         AdminError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
-        AdminError::Invalid { .. } => ErrorCode::InvalidReplicationFactor,
+        AdminError::Invalid { .. } | AdminError::Operating { .. } => ErrorCode::InvalidReplicationFactor,
         AdminError::Unavailable { .. } | AdminError::OutcomeUnknown { .. } => ErrorCode::LeaderNotAvailable,
     }
 }

@@ -7,8 +7,8 @@ use super::errors::fetch_code;
 use crate::service::{FetchError, FoundOffset, OffsetQuery};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 use crate::wire::{
-    EpochEndPartition, EpochEndTopic, EpochPartition, ErrorCode, ListOffsetsPartition, ListOffsetsRequest,
-    ListOffsetsResponse, ListedPartition, ListedTopic, OffsetForLeaderEpochRequest,
+    DEBUGGING_REPLICA, EpochEndPartition, EpochEndTopic, EpochPartition, ErrorCode, ListOffsetsPartition,
+    ListOffsetsRequest, ListOffsetsResponse, ListedPartition, ListedTopic, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse,
 };
 
@@ -16,11 +16,32 @@ impl Dispatch {
     pub(super) async fn list_offsets(&self, request: ListOffsetsRequest) -> ListOffsetsResponse {
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in request.topics {
-            let partitions = topic.partitions.iter().map(|partition| self.list_one(&topic.name, partition));
-            let partitions = join_all(partitions).await;
+            let partitions = if request.replica == Some(DEBUGGING_REPLICA) {
+                topic.partitions.iter().map(|partition| self.end_here(&topic.name, partition)).collect()
+            } else {
+                join_all(topic.partitions.iter().map(|partition| self.list_one(&topic.name, partition))).await
+            };
             topics.push(ListedTopic { partitions, name: topic.name });
         }
         ListOffsetsResponse { topics }
+    }
+
+    /// The end of the log here, whoever leads.
+    fn end_here(&self, topic: &str, asked: &ListOffsetsPartition) -> ListedPartition {
+        let end = partition(topic, asked.index).and_then(|tp| self.service.replica_end(&tp));
+        let error = match end {
+            _ if asked.timestamp_ms != -1 => ErrorCode::InvalidRequest,
+            None => ErrorCode::UnknownTopicOrPartition,
+            Some(_) => ErrorCode::None,
+        };
+        let offset = end.filter(|_| error.is_none()).unwrap_or(Offset::NONE);
+        ListedPartition {
+            index: asked.index,
+            error,
+            timestamp_ms: -1,
+            offset,
+            leader_epoch: LeaderEpoch::NONE,
+        }
     }
 
     async fn list_one(&self, topic: &str, asked: &ListOffsetsPartition) -> ListedPartition {

@@ -65,6 +65,7 @@ impl Duties {
 
     async fn converge(&self, image: &Image, progress: &mut Progress) {
         self.replicas.set_live(active_lives(image));
+        self.replicas.set_catch_up_limit(catch_up_limit(image, self.me));
         let news: Vec<_> = image
             .partitions()
             .filter(|(tp, topic, record)| {
@@ -142,6 +143,17 @@ fn is_named(image: &Image, (tp, topic_id): &(TopicPartition, TopicId), me: Incar
     image
         .partition(tp)
         .is_some_and(|record| record.state.topic_id == *topic_id && record.state.has_replica(me.broker))
+}
+
+/// How fast the copies that are being added here may be filled: the least of what their orders say, or, for those that
+/// say nothing, the cluster.
+fn catch_up_limit(image: &Image, me: Incarnation) -> Option<u64> {
+    let here = |tp: &TopicPartition| {
+        image.partition(tp).is_some_and(|record| record.state.adding.contains(&me.broker))
+    };
+    let orders = image.reassignments.iter().filter(|(tp, _)| here(tp));
+    let of_all = image.move_limits.throttle_bytes_per_second;
+    orders.filter_map(|(_, order)| order.throttle_bytes_per_second.or(of_all)).min().or(of_all)
 }
 
 fn active_lives(image: &Image) -> std::collections::BTreeSet<Incarnation> {

@@ -222,14 +222,15 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
         base.config.suspects.clone(),
         &base.tasks,
     );
-    let mut requested = pin!(stop::requested(membership.standing(), floor.replicas.log_failure()));
+    let mut requested =
+        pin!(stop::requested(membership.standing(), floor.replicas.log_failure(), images.clone(), me));
     let reason = tokio::select! {
         reason = requested.as_mut() => reason,
         () = become_active(&base, &membership, converged, me) => requested.await,
     };
     tracing::info!(broker = %me, ?reason, "stopping");
     vitals.set_draining(true);
-    if reason != Reason::Superseded {
+    if !matches!(reason, Reason::Superseded | Reason::Removed) {
         if let Reason::LogFailed(_) = reason {
             membership.set_disk_failed();
         }
@@ -275,7 +276,7 @@ async fn close_and_leave(
         _ => replicas.shutdown().await,
     };
     let closed = match (closed, &reason) {
-        (Ok(()), Reason::Asked) => {
+        (Ok(()), Reason::Asked | Reason::Removed) => {
             let marked = tokio::task::spawn_blocking(move || data_dir.mark_clean(me.epoch));
             marked.await.expect("marking a directory does not panic").map_err(NodeError::from)
         }
@@ -284,7 +285,7 @@ async fn close_and_leave(
     membership.leave().await;
     tracing::info!(broker = %me, "stopped");
     match reason {
-        Reason::Asked => closed,
+        Reason::Asked | Reason::Removed => closed,
         Reason::Superseded => Err(NodeError::Superseded(me.broker.0)),
         Reason::LogFailed(failure) => Err(NodeError::LogFailed(failure)),
     }

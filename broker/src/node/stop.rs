@@ -17,14 +17,19 @@ pub(super) enum Reason {
     Asked,
     /// Another process has its id.
     Superseded,
+    /// An operator has removed it from the cluster.
+    Removed,
     /// Its disk has failed a log.
     LogFailed(LogFailure),
 }
 
-/// Waits for SIGTERM, SIGINT, the news that another process has this broker's id, or a log that the disk has failed.
+/// Waits for SIGTERM, SIGINT, the news that another process has this broker's id, or that the cluster has forgotten it, or
+/// a log that the disk has failed.
 pub(super) async fn requested(
     mut standing: watch::Receiver<Standing>,
     mut log_failure: watch::Receiver<Option<LogFailure>>,
+    mut images: watch::Receiver<Arc<Image>>,
+    me: Incarnation,
 ) -> Reason {
     let mut terminate = signal(SignalKind::terminate()).ok();
     let mut interrupt = signal(SignalKind::interrupt()).ok();
@@ -45,10 +50,19 @@ pub(super) async fn requested(
             None => std::future::pending().await,
         }
     };
+    // The revision of a registration is the life's epoch: an image that is younger and does not know it has lost it.
+    let removed = async {
+        let forgotten =
+            |image: &Arc<Image>| image.revision.0 >= me.epoch.0 && image.endpoint(me.broker).is_none();
+        if images.wait_for(forgotten).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         () = received(terminate.as_mut()) => Reason::Asked,
         () = received(interrupt.as_mut()) => Reason::Asked,
         () = superseded => Reason::Superseded,
+        () = removed => Reason::Removed,
         failure = log_failed => Reason::LogFailed(failure),
     }
 }

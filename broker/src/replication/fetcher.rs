@@ -194,8 +194,10 @@ impl Pull {
     /// What to ask now, and when the first of those that pause is due.
     fn next_round(&mut self) -> (Round, Option<Instant>) {
         let now = self.shared.clock.now();
-        let retry_at =
+        let mut retry_at =
             self.pulled.values().filter_map(|pulled| pulled.not_before).filter(|due| *due > now).min();
+        let (bytes_max, catch_up) = (self.shared.options.fetch_partition_bytes_max, &self.shared.catch_up);
+        let throttled = catch_up.is_set();
         let mut round = Round::default();
         // Who stands behind may go empty when the answer is full, so everyone stands first in turn.
         self.rounds = self.rounds.wrapping_add(1);
@@ -203,10 +205,16 @@ impl Pull {
         let (front, back): (Vec<_>, Vec<_>) =
             self.pulled.iter().enumerate().partition(|(place, _)| *place < first);
         for (_, (key, pulled)) in back.into_iter().chain(front) {
+            let held_back = throttled && pulled.partition.is_being_added();
+            if let Some(until) = catch_up.wait_until(now).filter(|_| held_back) {
+                retry_at = Some(retry_at.map_or(until, |earlier| earlier.min(until)));
+                continue;
+            }
             if pulled.is_due(now)
                 && let Some((NextFetch::Fetch(asked), start)) = pulled.partition.next_fetch()
             {
-                round.push(*key, asked, start);
+                let bytes_max = if held_back { catch_up.fetch_bytes_max(bytes_max) } else { bytes_max };
+                round.push(*key, asked, start, bytes_max);
             }
         }
         (round, retry_at)
@@ -262,6 +270,10 @@ impl Pull {
     ) {
         let Some(pulled) = self.pulled.get_mut(&key) else { return };
         let error = answer.error;
+        let bytes: usize = answer.records.iter().map(bytes::Bytes::len).sum();
+        if bytes > 0 && self.shared.catch_up.is_set() && pulled.partition.is_being_added() {
+            self.shared.catch_up.charge(bytes, self.shared.clock.now());
+        }
         match pulled.partition.take_answer(asked, answer) {
             Taken::Done => pulled.succeeded(),
             Taken::FlushFirst => {

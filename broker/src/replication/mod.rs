@@ -37,6 +37,7 @@ mod waiters;
 mod lifecycle;
 mod registry;
 mod replicas;
+mod throttle;
 mod shared;
 
 mod compactor;

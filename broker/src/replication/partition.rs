@@ -127,6 +127,13 @@ impl Partition {
         self.lock().record.clone()
     }
 
+    /// Whether this broker is being added to the partition's copies, and does not count yet.
+    pub(super) fn is_being_added(&self) -> bool {
+        let Some(me) = self.shared.me.get() else { return false };
+        let state = &self.lock().record.state;
+        state.adding.contains(&me.broker) && !state.isr.contains(me)
+    }
+
     /// The replica as it is now.
     #[must_use]
     pub fn status(&self) -> PartitionStatus {

@@ -86,6 +86,7 @@ impl Replicas {
             jitter: Jitter::new(clock.unix_ms().unsigned_abs()),
             me: OnceLock::new(),
             live: Mutex::new(Liveness::unknown()),
+            catch_up: super::throttle::Throttle::default(),
             log_failure: watch::Sender::new(None),
             tasks,
             options,
@@ -149,6 +150,11 @@ impl Replicas {
         if before != news {
             self.shared.isr_queue.push_all();
         }
+    }
+
+    /// Sets how fast the logs of partitions that this broker is being added to may be filled, all together.
+    pub fn set_catch_up_limit(&self, bytes_per_second: Option<u64>) {
+        self.shared.catch_up.set(bytes_per_second);
     }
 
     /// Tells until when this broker's lease is known to hold. Past that, `acks=leader` needs followers that still fetch.

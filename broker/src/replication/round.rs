@@ -11,12 +11,12 @@ use crate::wire::{FetchPartition, FetchRequest, FetchTopic};
 /// What is asked, partition by partition.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    asked: Vec<(Key, Asked, Offset)>,
+    asked: Vec<(Key, Asked, Offset, usize)>,
 }
 
 impl Round {
-    pub(super) fn push(&mut self, key: Key, asked: Asked, log_start: Offset) {
-        self.asked.push((key, asked, log_start));
+    pub(super) fn push(&mut self, key: Key, asked: Asked, log_start: Offset, bytes_max: usize) {
+        self.asked.push((key, asked, log_start, bytes_max));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -24,7 +24,7 @@ impl Round {
     }
 
     pub(super) fn into_asked(self) -> impl Iterator<Item = (Key, Asked)> {
-        self.asked.into_iter().map(|(key, asked, _)| (key, asked))
+        self.asked.into_iter().map(|(key, asked, ..)| (key, asked))
     }
 
     /// The request. It waits no longer at the leader than until `retry_at`, when others are to be asked for again.
@@ -38,14 +38,14 @@ impl Round {
         let until_retry = retry_at.map_or(u128::MAX, |at| at.saturating_duration_since(now).as_millis());
         let wait_ms = until_retry.min(u128::from(options.fetch_wait_ms));
         let mut topics: Vec<FetchTopic> = Vec::new();
-        for ((topic_id, index), asked, log_start) in &self.asked {
+        for ((topic_id, index), asked, log_start, bytes_max) in &self.asked {
             let partition = FetchPartition {
                 index: index.0,
                 current_leader_epoch: asked.epoch,
                 fetch_offset: asked.offset,
                 last_fetched_epoch: asked.last_epoch,
                 log_start_offset: *log_start,
-                max_bytes: clamped(options.fetch_partition_bytes_max),
+                max_bytes: clamped(*bytes_max),
             };
             match topics.last_mut().filter(|topic| topic.topic_id == Some(*topic_id)) {
                 Some(topic) => topic.partitions.push(partition),

@@ -14,6 +14,7 @@ use super::isr::Liveness;
 use super::isr_keeper::IsrQueue;
 use super::leader::LeaderLimits;
 use super::options::ReplicationOptions;
+use super::throttle::Throttle;
 use super::waiters::WaitBound;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     pub(super) jitter: Jitter,
     pub(super) me: OnceLock<Incarnation>,
     pub(super) live: Mutex<Liveness>,
+    pub(super) catch_up: Throttle,
     pub(super) refresh: mpsc::Sender<TopicPartition>,
     pub(super) log_failure: watch::Sender<Option<LogFailure>>,
     pub(super) tasks: Tasks,

@@ -116,7 +116,7 @@ pub(super) async fn figures(shared: Arc<Shared>, registry: Arc<Registry>) {
             if matches!(inner.role, Role::Leader(_)) {
                 let state = &inner.record.state;
                 leads += 1;
-                under_replicated += i64::from(state.isr.len() < state.replicas.len());
+                under_replicated += i64::from(state.isr.len() < state.replication_factor());
                 under_min_isr += i64::from(!state.may_commit());
             }
             drop(inner);

@@ -81,6 +81,10 @@ pub struct PartitionView {
     pub partition_epoch: PartitionEpoch,
     /// Where copies belong.
     pub replicas: Vec<BrokerId>,
+    /// Which of them a reassignment is adding.
+    pub adding: Vec<BrokerId>,
+    /// Which of them it will remove.
+    pub removing: Vec<BrokerId>,
     /// Which of them are in sync.
     pub isr: Vec<BrokerId>,
     /// Which others still hold all that is committed.
@@ -183,8 +187,10 @@ impl Service {
             self.parts.replicas.all().iter().map(|replica| figures(replica)).collect();
         let mine: Vec<_> =
             image.partitions().filter(|(.., record)| record.state.leader == Some(self.parts.me)).collect();
-        let short =
-            mine.iter().filter(|(.., record)| record.state.isr.len() < record.state.replicas.len()).count();
+        let short = mine
+            .iter()
+            .filter(|(.., record)| record.state.isr.len() < record.state.replication_factor())
+            .count();
         let stuck = mine.iter().filter(|(.., record)| !record.state.may_commit()).count();
         let metrics = &self.parts.metrics;
         metrics.partitions.set(count(figures.len()));
@@ -255,6 +261,8 @@ fn partition_view(image: &Image, topic: &Topic, partition: PartitionIndex) -> Pa
         leader_epoch: LeaderEpoch::NONE,
         partition_epoch: PartitionEpoch::default(),
         replicas: assigned.cloned().unwrap_or_default(),
+        adding: Vec::new(),
+        removing: Vec::new(),
         isr: Vec::new(),
         elr: Vec::new(),
         log_start: None,
@@ -269,6 +277,8 @@ fn partition_view(image: &Image, topic: &Topic, partition: PartitionIndex) -> Pa
         view.leader_epoch = state.leader_epoch;
         view.partition_epoch = record.partition_epoch;
         view.replicas.clone_from(&state.replicas);
+        view.adding.clone_from(&state.adding);
+        view.removing.clone_from(&state.removing);
         view.isr = state.isr.iter().map(|member| member.broker).collect();
         view.elr = state.elr.iter().map(|member| member.broker).collect();
     }

@@ -305,6 +305,14 @@ pub enum AdminError {
         /// Why.
         reason: String,
     },
+    /// An operator's command cannot be carried out.
+    #[error("{reason}")]
+    Operating {
+        /// In which way.
+        refusal: Refusal,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The coordination store was not reached; nothing was changed.
     #[error("the coordination store does not answer, nothing was changed: {reason}")]
     Unavailable {
@@ -317,4 +325,21 @@ pub enum AdminError {
         /// What it said.
         reason: String,
     },
+}
+
+/// In which way an operator's command cannot be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The topic has no such partition.
+    UnknownPartition,
+    /// There is no such broker.
+    UnknownBroker,
+    /// The partition does not move.
+    NoMove,
+    /// The broker is not being emptied.
+    NotDrained,
+    /// The partition moves already.
+    MoveInProgress,
+    /// Not as the brokers stand.
+    NotNow,
 }

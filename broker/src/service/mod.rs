@@ -26,6 +26,7 @@ mod topics;
 mod producer_ids;
 mod describe;
 mod remote_describe;
+mod moves;
 mod readiness;
 mod groups;
 mod follow;
@@ -39,7 +40,7 @@ pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
 pub use delete_records::{DeleteBefore, DeleteRecords};
 pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};
-pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError};
+pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError, Refusal};
 pub use fetch::{Fetch, FetchFrom, Fetched};
 pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use follow::{Came, FollowMember, FollowTopic, Follower, Standing, Standings};
@@ -48,6 +49,7 @@ pub use groups::{
     Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, OffsetReset, Poll,
     PollToken, Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo,
 };
+pub use moves::{BrokerDetail, DrainView, MoveView};
 pub use offsets::{EpochEnd, FoundOffset, OffsetQuery};
 pub use options::ServiceOptions;
 pub use produce::{BatchOrigin, Produce, Produced};

@@ -217,6 +217,13 @@ impl Bench {
         self.replicas.apply(tp, &record, LogOptions::default()).await.unwrap();
     }
 
+    /// Writes a partition's record, and has the replica here take it.
+    pub(crate) async fn put_record(&self, tp: &TopicPartition, state: &PartitionState) {
+        self.put(&Key::Partition(tp.clone()), state).await;
+        let record = self.image().partition(tp).unwrap().as_ref().clone();
+        self.replicas.apply(tp, &record, LogOptions::default()).await.unwrap();
+    }
+
     /// Takes a broker into the in-sync set of a partition.
     pub(crate) async fn let_in(&self, tp: &TopicPartition, broker: BrokerId) {
         let mut state = self.image().partition(tp).unwrap().state.clone();

@@ -59,7 +59,7 @@ impl Service {
 
     /// Waits a little until the metadata here shows a change that has been made, so that the next request, if it comes
     /// to this broker, meets it. The change stands whether it shows in time or not.
-    async fn settled(&self, shows: impl Fn(&Image) -> bool) {
+    pub(super) async fn settled(&self, shows: impl Fn(&Image) -> bool) {
         let mut images = self.parts.image.clone();
         let wait = Duration::from_millis(self.parts.options.settle_ms_max);
         let _ = tokio::time::timeout(wait, images.wait_for(|image| shows(image))).await;
@@ -77,6 +77,9 @@ fn refuse_for_groups(name: &TopicName) -> Result<(), AdminError> {
 impl From<ClusterError> for AdminError {
     fn from(error: ClusterError) -> Self {
         let reason = error.to_string();
+        if let Some(refused) = Self::of_operators(&error, &reason) {
+            return refused;
+        }
         match error {
             ClusterError::UnknownTopic(topic) => Self::UnknownTopic(topic),
             ClusterError::TopicConflict { name, difference } => Self::Different { topic: name, difference },

@@ -5,10 +5,13 @@ use kafka_wire::{list_offsets_request as request, list_offsets_response as respo
 use super::ErrorCode;
 use crate::types::{BrokerId, LeaderEpoch, Offset};
 
+/// In place of a follower: asks about the copy of the broker that is asked, whoever leads.
+pub const DEBUGGING_REPLICA: BrokerId = BrokerId(-2);
+
 /// Asks for offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOffsetsRequest {
-    /// The follower that asks; `None` for a consumer.
+    /// The follower that asks, or [`DEBUGGING_REPLICA`]; `None` for a consumer.
     pub replica: Option<BrokerId>,
     /// Of which topics.
     pub topics: Vec<ListOffsetsTopic>,
@@ -86,7 +89,7 @@ impl ListOffsetsRequest {
             partitions: asked.partitions.into_iter().map(partition).collect(),
         };
         Self {
-            replica: Some(message.replica_id).filter(|id| *id >= 0).map(BrokerId),
+            replica: Some(BrokerId(message.replica_id)).filter(|id| id.0 >= 0 || *id == DEBUGGING_REPLICA),
             topics: message.topics.into_iter().map(topic).collect(),
         }
     }

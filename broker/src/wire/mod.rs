@@ -71,8 +71,8 @@ pub use header::{ApiKey, RequestHeader, WireLimits};
 pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 pub use link::{broker_of_link, link_client_id};
 pub use list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic, ListedPartition,
-    ListedTopic,
+    DEBUGGING_REPLICA, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+    ListedPartition, ListedTopic,
 };
 pub use metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, MetadataTopicRequest,

@@ -24,6 +24,7 @@ mod min_isr;
 mod coordination;
 mod links;
 mod failover;
+mod reassignment;
 mod starting;
 mod failing_disk;
 mod http_stream;

@@ -15,3 +15,4 @@ mod watching;
 mod controlling;
 mod suspecting;
 mod commanding;
+mod operating;

@@ -128,7 +128,7 @@ async fn the_document_names_every_address_and_its_methods() {
     let front = Front::new().await;
     let document = front.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 21, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 27, "{:?}", paths.keys());
     for (path, methods) in paths {
         let path = path
             .replace("{topic}", "t")

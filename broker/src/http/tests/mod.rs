@@ -2,6 +2,7 @@
 
 mod admin;
 mod groups;
+mod operating;
 mod produce;
 mod read;
 mod server;
