@@ -101,6 +101,7 @@ metrics! {
         partitions: "Replicas on this broker",
         leader_partitions: "Partitions that this broker leads",
         under_replicated_partitions: "Partitions led here whose in-sync set is smaller than their replica list",
+        reassigning_partitions: "Partitions led here that move to other brokers",
         under_min_isr_partitions: "Partitions led here whose in-sync set is too small to commit",
         compaction_dirty_percent_max: "The largest share of a compacted log that waits for compaction",
         compaction_last_run_milliseconds: "How long the last run of compaction took",

@@ -46,6 +46,10 @@ const PURE: &[&str] = &[
     "cluster/reconcile",
     "cluster/election",
     "cluster/assignment",
+    "cluster/reassignment",
+    "cluster/balance",
+    "cluster/chores",
+    "cluster/orders",
     "groups/",
 ];
 

@@ -393,6 +393,10 @@ impl Standby {
     fn count(&self, image: &Image, write: &PartitionWrite) {
         self.metrics.controller_writes.inc();
         let (Some(new), Some(old)) = (&write.new, image.partition(&write.tp)) else { return };
+        if write.cause == Cause::Reassignment {
+            let (from, to, moving) = (&old.state.replicas, &new.replicas, new.is_moving());
+            tracing::info!(partition = %write.tp, ?from, ?to, moving, "reassignment");
+        }
         if new.leader == old.state.leader {
             return;
         }

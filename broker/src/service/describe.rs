@@ -195,6 +195,8 @@ impl Service {
         let metrics = &self.parts.metrics;
         metrics.partitions.set(count(figures.len()));
         metrics.leader_partitions.set(count(figures.iter().filter(|figures| figures.leads).count()));
+        let moving = mine.iter().filter(|(.., record)| record.state.is_moving()).count();
+        metrics.reassigning_partitions.set(count(moving));
         metrics.under_replicated_partitions.set(count(short));
         metrics.under_min_isr_partitions.set(count(stuck));
         metrics.live_brokers.set(count(image.live.len()));

@@ -306,3 +306,54 @@ async fn topics_drains_and_rebalances_spread_over_racks() -> Result<()> {
     in_two_racks(&cluster).await?;
     cluster.finish()
 }
+
+/// The lines of the README's section, with the ports of this cluster.
+fn readme_lines(cluster: &mut Cluster) -> Result<Vec<String>> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace")?;
+    let readme = std::fs::read_to_string(root.join("README.md"))?;
+    let section = readme.split("## Operating a cluster").nth(1).context("the section")?;
+    let block = section.split("```").nth(1).context("a block of code")?.trim_start_matches("sh\n");
+    let mut script = block.to_owned();
+    for id in 1..=4 {
+        let port = cluster.broker(id).http_port();
+        script = script.replace(&format!("localhost:{}", 8_081 + id), &format!("127.0.0.1:{port}"));
+    }
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn the_readmes_lines_on_operating_work_as_printed() -> Result<()> {
+    let mut cluster = Cluster::start(4).await?;
+    let spec = json!({"partitions": 3, "replication_factor": 3});
+    ensure!(cluster.api(1).put_json("/v1/topics/orders", &spec).await?.status == 201, "a topic");
+    for partition in 0..3 {
+        cluster.wait_isr("orders", partition, 3).await?;
+    }
+    let lines = readme_lines(&mut cluster)?;
+    ensure!(lines.len() == 11, "{} lines: {lines:?}", lines.len());
+    let answers = [
+        (200, r#""id":4"#),
+        (200, r#""to":[4,3,2]"#),
+        (202, r#""dry_run":false"#),
+        (200, r#""reassignments":["#),
+        (200, r#"{"throttle_bytes_per_second":null}"#),
+        (200, r#""cancelled":["#),
+        (200, r#""dry_run":true"#),
+        (200, r#""elected":"#),
+        (202, r#""drain":{"#),
+        (200, r#""drain":null"#),
+    ];
+    for (number, (line, (status, says))) in (1..).zip(lines.iter().zip(answers)) {
+        let line = line.replacen("curl ", "curl -sS -w '\n%{http_code}' ", 1);
+        let output = tokio::process::Command::new("bash").arg("-c").arg(&line).output().await?;
+        let text = String::from_utf8(output.stdout)?;
+        let (text, printed) = text.trim_end().rsplit_once('\n').context("no status")?;
+        ensure!(printed.parse() == Ok(status), "{number}. {line}: {printed} {text}");
+        ensure!(text.contains(says), "{number}. {line}: {text}");
+    }
+    let arguments: Vec<&str> = lines[10].split(' ').skip(1).collect();
+    cluster.etcd.ctl(&arguments).await?;
+    wait_no_moves(&cluster.api(1)).await?;
+    cluster.finish()
+}

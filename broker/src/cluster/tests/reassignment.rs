@@ -445,7 +445,7 @@ impl Copies {
                     let record = (state.leader_epoch.0, self.next);
                     self.logs.entry(leader).or_default().push(record);
                     for member in state.isr.iter().filter(|member| self.world.image.is_live(**member)) {
-                        if member.broker.0 != leader && self.next % 3 != 0 {
+                        if member.broker.0 != leader && !self.next.is_multiple_of(3) {
                             self.logs.insert(member.broker.0, self.logs[&leader].clone());
                         }
                     }
@@ -462,10 +462,8 @@ impl Copies {
                 self.world.order(&tp("t", 0), &list);
             }
             Event::Cancel => self.world.cancel(&tp("t", 0)),
-            Event::ForgetOrder => {
-                if self.world.image.reassignments.contains_key(&tp("t", 0)) {
-                    self.world.delete(&Key::Reassignment(tp("t", 0)));
-                }
+            Event::ForgetOrder if self.world.image.reassignments.contains_key(&tp("t", 0)) => {
+                self.world.delete(&Key::Reassignment(tp("t", 0)));
             }
             Event::MinIsr(min) => {
                 let assignment = self.world.image.topics[&name("t")].assignment[0].clone();

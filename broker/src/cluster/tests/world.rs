@@ -253,12 +253,11 @@ impl World {
         if self.image.version_of(&key) != guard || !topic_holds || !order_holds {
             return false;
         }
-        match &write.order {
-            Some(step) => match &step.new {
+        if let Some(step) = &write.order {
+            match &step.new {
                 Some(new) => drop(self.put(&order, &encode(new))),
                 None => self.delete(&order),
-            },
-            None => {}
+            }
         }
         match &write.new {
             Some(state) => drop(self.put(&key, &encode(state))),
