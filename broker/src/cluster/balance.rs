@@ -233,51 +233,82 @@ fn next_copy(
         for tp in held.get(&to).into_iter().flatten() {
             *of_topic.entry(tp.topic.as_str()).or_default() += 1;
         }
-        let fits = |tp: &&TopicPartition| {
-            let list = &layout.lists[*tp];
+        // Of the topic that the newcomer holds least of, and rather not where the giver comes first.
+        let rank = |tp: &TopicPartition| {
+            let topic = of_topic.get(tp.topic.as_str()).copied().unwrap_or(0);
+            (topic, layout.lists[tp][0] == from)
+        };
+        let fits = |list: &[BrokerId]| {
             !list.contains(&to) && layout.racks_of(&replaced(list, from, to)) >= layout.racks_of(list)
         };
-        // Of the topic that the newcomer holds least of, and rather not where the giver comes first.
-        let rank = |tp: &&TopicPartition| {
-            let topic = of_topic.get(tp.topic.as_str()).copied().unwrap_or(0);
-            (topic, layout.lists[*tp][0] == from, (*tp).clone())
-        };
-        if let Some(tp) = held.get(&from)?.iter().filter(fits).min_by_key(rank) {
+        let mut best: Option<((usize, bool), &TopicPartition)> = None;
+        for tp in held.get(&from)? {
+            // Racks are looked at last: that costs the most.
+            let rank = rank(tp);
+            if best.is_none_or(|(so_far, _)| rank < so_far) && fits(&layout.lists[tp]) {
+                best = Some((rank, tp));
+            }
+        }
+        if let Some((_, tp)) = best {
             return Some((tp.clone(), from, to));
         }
     }
     None
 }
 
+/// For each broker that comes first somewhere, and each other that has a copy there: where that is.
+type Swaps = BTreeMap<BrokerId, BTreeMap<BrokerId, BTreeSet<TopicPartition>>>;
+
 /// Reorders lists until nobody comes first in two more partitions than another, as far as the copies allow.
 fn even_leaders(layout: &mut Layout, places: &[Place]) {
-    for _ in 0..layout.lists.len() {
-        let mut first: BTreeMap<BrokerId, usize> = places.iter().map(|place| (place.broker, 0)).collect();
-        for leader in layout.lists.values().filter_map(|list| list.first()) {
-            if let Some(count) = first.get_mut(leader) {
-                *count += 1;
-            }
+    let mut first: BTreeMap<BrokerId, usize> = places.iter().map(|place| (place.broker, 0)).collect();
+    let mut swaps = Swaps::new();
+    for (tp, list) in &layout.lists {
+        if let Some(count) = list.first().and_then(|leader| first.get_mut(leader)) {
+            *count += 1;
         }
-        let Some(path) = relief(layout, &first) else { return };
+        if !layout.ordered.contains(tp) {
+            note_swaps(&mut swaps, &first, tp, list, true);
+        }
+    }
+    for _ in 0..layout.lists.len() {
+        let Some(path) = relief(&swaps, &first) else { return };
         for (tp, to) in path {
-            if let Some(list) = layout.lists.get_mut(&tp)
-                && let Some(place) = list.iter().position(|broker| *broker == to)
-            {
-                list.swap(0, place);
+            let Some(list) = layout.lists.get_mut(&tp) else { continue };
+            let Some(place) = list.iter().position(|broker| *broker == to) else { continue };
+            note_swaps(&mut swaps, &first, &tp, list, false);
+            for (broker, comes) in [(list[0], false), (to, true)] {
+                if let Some(count) = first.get_mut(&broker) {
+                    *count = if comes { *count + 1 } else { count.saturating_sub(1) };
+                }
             }
+            list.swap(0, place);
+            note_swaps(&mut swaps, &first, &tp, list, true);
+        }
+    }
+}
+
+/// Notes to whom a partition could be given by order alone, or forgets it.
+fn note_swaps(
+    swaps: &mut Swaps,
+    known: &BTreeMap<BrokerId, usize>,
+    tp: &TopicPartition,
+    list: &[BrokerId],
+    possible: bool,
+) {
+    for to in list.iter().skip(1).filter(|to| known.contains_key(to)) {
+        let between = swaps.entry(list[0]).or_default().entry(*to).or_default();
+        if possible {
+            between.insert(tp.clone());
+        } else {
+            between.remove(tp);
         }
     }
 }
 
 /// Swaps that take one partition from a broker that comes first too often to one that does too seldom, over others if
 /// need be.
-fn relief(layout: &Layout, first: &BTreeMap<BrokerId, usize>) -> Option<Vec<(TopicPartition, BrokerId)>> {
-    let mut swaps: BTreeMap<BrokerId, BTreeMap<BrokerId, &TopicPartition>> = BTreeMap::new();
-    for (tp, list) in layout.lists.iter().filter(|(tp, _)| !layout.ordered.contains(*tp)) {
-        for to in list.iter().skip(1).filter(|to| first.contains_key(to)) {
-            swaps.entry(list[0]).or_default().entry(*to).or_insert(tp);
-        }
-    }
+fn relief(swaps: &Swaps, first: &BTreeMap<BrokerId, usize>) -> Option<Vec<(TopicPartition, BrokerId)>> {
     let mut givers: Vec<_> = first.iter().map(|(broker, count)| (*count, *broker)).collect();
     givers.sort_by(|a, b| b.cmp(a));
     for (count, giver) in givers {
@@ -293,8 +324,11 @@ fn relief(layout: &Layout, first: &BTreeMap<BrokerId, usize>) -> Option<Vec<(Top
                 }
                 return Some(path);
             }
-            for (next, tp) in swaps.get(&at).into_iter().flatten() {
-                if *next != giver && !came_from.contains_key(next) {
+            for (next, between) in swaps.get(&at).into_iter().flatten() {
+                if let Some(tp) = between.first()
+                    && *next != giver
+                    && !came_from.contains_key(next)
+                {
                     came_from.insert(*next, (at, tp));
                     queue.push_back(*next);
                 }

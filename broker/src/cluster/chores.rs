@@ -13,7 +13,8 @@ use crate::types::{TopicName, TopicPartition};
 use super::balance::empty_drained;
 use super::image::{Image, Topic};
 use super::keyspace::Key;
-use super::orders::Reassignment;
+use super::orders::{DRAIN_OF, Reassignment};
+use super::reassignment::{absent, without};
 use super::reconcile::Circumstances;
 use super::values::{TopicValue, VERSION, encode};
 
@@ -48,7 +49,8 @@ pub fn chores(image: &Image, now: &Circumstances) -> Vec<Chore> {
     chores
 }
 
-/// The deletion of an order that has nothing left to do: its topic is gone, or the record is as it asks.
+/// The deletion of an order that has nothing left to do: its topic is gone, or the record is as it asks; or that was made to
+/// empty a broker, has not begun, and wants one that has gone since: another will be found.
 fn finished_order(image: &Image, tp: &TopicPartition, order: &Reassignment) -> Option<Chore> {
     let key = Key::Reassignment(tp.clone());
     let guard = image.version_of(&key);
@@ -57,7 +59,10 @@ fn finished_order(image: &Image, tp: &TopicPartition, order: &Reassignment) -> O
     let done = match (assigned, image.partition(tp)) {
         (None, _) => true,
         (Some(_), Some(record)) => {
-            !record.state.is_moving() && (order.cancelled || record.state.replicas == order.target)
+            let state = &record.state;
+            let in_vain = order.requested_by.starts_with(DRAIN_OF)
+                && !absent(image, &without(&order.target, &state.replicas)).is_empty();
+            !state.is_moving() && (order.cancelled || state.replicas == order.target || in_vain)
         }
         // Nothing was ever stored: the topic itself says where it will be.
         (Some(assigned), None) => order.cancelled || *assigned == order.target,
@@ -109,7 +114,7 @@ fn drain_orders(image: &Image, now: &Circumstances, room: usize) -> Vec<Chore> {
             target: found.to,
             original: found.from,
             requested_unix_ms: now.unix_ms,
-            requested_by: format!("drain of broker {}", leaving.join(", ")),
+            requested_by: format!("{DRAIN_OF}{}", leaving.join(", ")),
             started_unix_ms: None,
             throttle_bytes_per_second: None,
             force: false,

@@ -303,10 +303,10 @@ impl Standby {
             }
             let now = self.circumstances();
             let before =
-                settled.as_ref().filter(|(_, then)| *then == now.awaited).map(|(image, _)| image.as_ref());
+                settled.as_ref().filter(|(_, then)| *then == now.waited_for).map(|(image, _)| image.as_ref());
             let writes = reconcile(&image, before, &now);
             let stock = if writes.is_empty() {
-                settled = Some((Arc::clone(&image), now.awaited.clone()));
+                settled = Some((Arc::clone(&image), now.waited_for.clone()));
                 self.when_settled(fence, &image, &now, &mut pause).await
             } else {
                 let done = self.carry_out.carry_out(fence, &writes).await;
@@ -314,7 +314,7 @@ impl Standby {
             };
             match stock {
                 // Whatever was written is seen as changed in the next image; the rest was found right in this one.
-                Some(Stock::Whole) => settled = Some((image, now.awaited)),
+                Some(Stock::Whole) => settled = Some((image, now.waited_for)),
                 Some(Stock::Partial) => settled = None,
                 Some(Stock::SeatLost) => return,
                 None => {
@@ -329,7 +329,7 @@ impl Standby {
 
     fn circumstances(&self) -> Circumstances {
         Circumstances {
-            awaited: self.memory.observed.awaited(self.clock.now()),
+            waited_for: self.memory.observed.awaited(self.clock.now()),
             moves_max: self.moves_max,
             unix_ms: self.clock.unix_ms(),
         }
@@ -348,7 +348,7 @@ impl Standby {
             let done = self.carry_out.carry_out_chores(fence, &chores).await;
             return Some(self.take_stock(image, &[], done, pause).await);
         }
-        if !now.awaited.is_empty() || !self.auto_rebalance {
+        if !now.waited_for.is_empty() || !self.auto_rebalance {
             return None;
         }
         let Memory { observed, patience, .. } = &mut self.memory;

@@ -19,7 +19,7 @@ use super::error::ClusterError;
 use super::guarded::{Change, update};
 use super::image::{Image, Topic};
 use super::keyspace::Key;
-use super::orders::{Drain, MoveLimits, Reassignment};
+use super::orders::{DRAIN_OF, Drain, MoveLimits, Reassignment};
 use super::reassignment::{absent, settled_replicas, without};
 use super::values::{VERSION, encode};
 
@@ -27,8 +27,6 @@ use super::values::{VERSION, encode};
 const ORDERS_PER_TXN: usize = 100;
 /// Writes of single keys under way at once.
 const IN_FLIGHT_MAX: usize = 16;
-/// How the orders of a drain say whose they are.
-const DRAIN_OF: &str = "drain of broker ";
 
 /// Moves that somebody wants.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{BrokerId, TopicId};
 
+/// How the orders that empty a broker say whose they are.
+pub const DRAIN_OF: &str = "drain of broker ";
+
 /// The order to move one partition; it goes away with the write that ends the move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassignment {

@@ -44,7 +44,7 @@ pub struct OrderStep {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// Lives that vanished, and that may be back in a moment: nothing is done about them (rule 14).
-    pub awaited: BTreeSet<Incarnation>,
+    pub waited_for: BTreeSet<Incarnation>,
     /// How many partitions may move at once.
     pub moves_max: usize,
     /// The time, to be written into what begins now.
@@ -124,7 +124,7 @@ fn topic_writes(
         let change = match topic.record(tp.partition) {
             Some(record) => {
                 let min_isr = topic.settings.min_isr(record.state.replication_factor());
-                let change = next_state(&record.state, census, min_isr, &now.awaited);
+                let change = next_state(&record.state, census, min_isr, &now.waited_for);
                 let change = change.map(|(state, cause)| (state, cause, None));
                 let change = change.or_else(|| movement(image, topic, &tp, &record.state, now, turns));
                 change.map(|(state, cause, order)| (Some(record.partition_epoch), state, cause, order))

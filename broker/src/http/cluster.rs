@@ -28,6 +28,8 @@ pub(super) struct BrokerAnswer {
     kafka: String,
     /// Its rack.
     rack: Option<String>,
+    /// Whether it is to be emptied: POST /v1/brokers/{broker}/drain.
+    drain_requested: bool,
     /// Whether its disk is full.
     disk_full: bool,
     /// The version of its program.
@@ -43,6 +45,7 @@ impl From<BrokerView> for BrokerAnswer {
             url: format!("http://{}", view.http),
             kafka: view.kafka,
             rack: view.rack,
+            drain_requested: view.drain_requested,
             disk_full: view.disk_full,
             version: view.release,
         }

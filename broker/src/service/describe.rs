@@ -28,6 +28,8 @@ pub struct BrokerView {
     pub rack: Option<String>,
     /// `starting`, `active`, `draining`, or `down`.
     pub state: &'static str,
+    /// Whether it is to be emptied.
+    pub drain_requested: bool,
     /// Whether its disk is full.
     pub disk_full: bool,
     /// The version of its program.
@@ -249,6 +251,7 @@ fn broker_view(image: &Image, id: BrokerId, registration: &Registration) -> Brok
             Some(LiveState::Draining) => "draining",
             None => "down",
         },
+        drain_requested: image.drains.contains_key(&id),
         disk_full: live.is_some_and(|live| live.disk_full),
         release: registration.release.clone(),
     }

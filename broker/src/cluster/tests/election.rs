@@ -240,7 +240,7 @@ proptest! {
                 assert!(world.carry_out(write));
                 judge(&world, &old, write.new.as_ref().expect("the topic is there"));
                 let min_isr = write.new.as_ref().unwrap().min_isr;
-                let again = next_state(write.new.as_ref().unwrap(), Census::of(&world.image), min_isr, &calm().awaited);
+                let again = next_state(write.new.as_ref().unwrap(), Census::of(&world.image), min_isr, &calm().waited_for);
                 if let Event::Look { braked: false } = event {
                     prop_assert!(again.is_none(), "one look settles it: {:?}", again);
                 }

@@ -7,6 +7,7 @@ mod image;
 mod racing;
 mod balance;
 mod reassignment;
+mod moving;
 mod reconcile;
 mod bench;
 mod carrying_out;

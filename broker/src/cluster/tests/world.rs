@@ -52,7 +52,7 @@ pub(super) fn calm() -> Circumstances {
 
 /// The same while some lives are waited for.
 pub(super) fn awaiting(lives: &[Incarnation]) -> Circumstances {
-    Circumstances { awaited: lives.iter().copied().collect(), ..calm() }
+    Circumstances { waited_for: lives.iter().copied().collect(), ..calm() }
 }
 
 impl World {
