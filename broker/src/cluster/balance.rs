@@ -4,7 +4,7 @@
 //! leaderships spread like the copies do, and lists are reordered only to even out who comes first.
 //!
 //! *Invariant:* no move puts two copies of a partition on one broker, or copies into fewer racks than before.
-//! *Invariant:* nothing goes to a broker that does not serve or is to be emptied; what stands on a broker that does not
+//! *Invariant:* nothing goes to a broker that does not serve, has no room, or is to be emptied; what stands on a broker that does not
 //! serve stays there, unless that broker is to be emptied.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +33,14 @@ pub struct Move {
 pub fn places(image: &Image) -> Vec<Place> {
     let open = image.active_brokers().filter(|broker| !image.drains.contains_key(broker));
     open.map(|broker| Place { broker, rack: rack(image, broker) }).collect()
+}
+
+/// Those of them that have room.
+fn roomy_places(image: &Image) -> Vec<Place> {
+    let has_room = |place: &Place| {
+        image.live.get(&place.broker).is_some_and(|live| !live.disk_full && !live.disk_failed)
+    };
+    places(image).into_iter().filter(has_room).collect()
 }
 
 fn rack(image: &Image, broker: BrokerId) -> Option<String> {
@@ -134,7 +142,7 @@ pub fn empty_drained(image: &Image, limit: usize) -> Vec<Move> {
         return Vec::new();
     }
     let mut layout = Layout::of(image);
-    let (before, places) = (layout.lists.clone(), places(image));
+    let (before, places) = (layout.lists.clone(), roomy_places(image));
     let mut changed = 0;
     for (tp, list) in &before {
         if layout.ordered.contains(tp) || changed >= limit {
@@ -160,7 +168,7 @@ pub fn empty_drained(image: &Image, limit: usize) -> Vec<Move> {
 pub fn rebalance(image: &Image) -> Vec<Move> {
     let mut layout = Layout::of(image);
     let before = layout.lists.clone();
-    let places = places(image);
+    let places = roomy_places(image);
     if places.len() > 1 {
         spread_over_racks(&mut layout, &places);
         even_copies(&mut layout, &places);

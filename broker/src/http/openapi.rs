@@ -146,6 +146,22 @@ pub(super) struct BrokerParam {
     broker: i32,
 }
 
+/// Whether something is only to be told.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DryRunParam {
+    /// Only tell what would be done, as in the body.
+    dry_run: Option<bool>,
+}
+
+/// Whether something is to be done all the same.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ForceParam {
+    /// As in the body.
+    force: Option<bool>,
+}
+
 /// What an operator's command may be refused with.
 #[derive(IntoResponses)]
 pub(super) enum OperatingRefusals {

@@ -12,7 +12,7 @@
 //! propose 1                    broker 1 looks at its ISR and sends a proposal
 //! handle [n]                   the store handles the first, or n-th, write that waits
 //! hear 1 / lose 1 / unsend 1   broker 1 learns the outcome, does not, learns that it was not sent
-//! elect 2 [unclean] / shrink 3 / assign 1,2    the controller writes
+//! elect 2 [unclean] / shrink 3 / assign 1,2    the controller writes; if the leader is not assigned, another leads
 //! crash 1 [keep] / restart 1   a power cut, or (keep) only the process; another life
 //! dead 3 / alive 3             its lease is gone, or back; all leaders know
 //! lease 1 lost                 broker 1 no longer knows that its lease holds

@@ -244,6 +244,11 @@ impl World {
         let mut next = self.record.state.clone();
         next.replicas = replicas.iter().copied().map(BrokerId).collect();
         next.isr.retain(|member| next.replicas.contains(&member.broker));
+        // As at the end of a move: if the leader leaves, the first of those that stay in sync leads, in the same write.
+        if !next.leader.is_some_and(|leader| next.isr.contains(&leader)) {
+            next.leader = next.isr.first().copied();
+            next.leader_epoch = next.leader_epoch.next();
+        }
         self.write(next);
     }
 

@@ -84,6 +84,15 @@ fn an_emptied_broker_is_replaced_in_its_place_by_one_of_another_rack() {
 }
 
 #[test]
+fn a_full_disk_gets_nothing() {
+    let mut world = world(4, &[("t", &[&[1, 2, 3], &[2, 3, 1]])]);
+    world.set_live(4, crate::cluster::values::LiveState::Active, true);
+    assert_eq!(rebalance(&world.image), []);
+    world.empty(1);
+    assert_eq!(empty_drained(&world.image, 10), []);
+}
+
+#[test]
 fn without_anybody_to_take_it_a_copy_stays() {
     let mut world = world(3, &[("t", &[&[1, 2, 3]])]);
     world.empty(1);

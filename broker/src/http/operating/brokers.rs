@@ -9,11 +9,12 @@ use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::admin::{body_of, json_answer, refuse_unless_json};
+use super::wish_and_flag;
+use crate::http::admin::{json_answer, refuse_unless_json};
 use crate::http::cluster::BrokerAnswer;
 use crate::http::door::Door;
 use crate::http::errors::Problem;
-use crate::http::openapi::{BrokerParam, OperatingRefusals};
+use crate::http::openapi::{BrokerParam, ForceParam, OperatingRefusals};
 use crate::http::query::shown;
 use crate::service::{BrokerDetail, DrainView};
 use crate::types::BrokerId;
@@ -131,7 +132,7 @@ pub(in crate::http) async fn remove(
 /// Has a broker emptied: its replicas and leaderships move to others, and it gets nothing new.
 #[utoipa::path(
     post, path = "/v1/brokers/{broker}/drain", tag = "operating", operation_id = "drain_broker",
-    params(BrokerParam), request_body = Option<DrainWish>,
+    params(BrokerParam, ForceParam), request_body = Option<DrainWish>,
     responses(
         (status = 202, description = "It is being emptied: GET tells how far it is", body = BrokerDetailAnswer),
         (status = 200, description = "It was being emptied already", body = BrokerDetailAnswer),
@@ -143,8 +144,8 @@ pub(in crate::http) async fn drain(
     BrokerPath(broker): BrokerPath,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wish: DrainWish = body_of(&door, request).await?;
-    let (detail, new) = door.service.drain_broker(broker, wish.force).await?;
+    let (wish, force) = wish_and_flag::<DrainWish>(&door, request, "force").await?;
+    let (detail, new) = door.service.drain_broker(broker, wish.force || force).await?;
     let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(json_answer(&door, status, &BrokerDetailAnswer::from(detail)))
 }

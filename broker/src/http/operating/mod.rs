@@ -7,11 +7,19 @@ pub(super) mod leaders;
 pub(super) mod rebalance;
 pub(super) mod reassignments;
 
+use axum::extract::Request;
+use http::StatusCode;
+use http::header::ACCEPT;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::cluster::balance::Move;
+use crate::http::admin::{json_body, parsed};
+use crate::http::door::Door;
 use crate::http::errors::Problem;
+use crate::http::media::admits_json;
+use crate::http::query::Query;
 use crate::types::{BrokerId, PartitionIndex, TopicName, TopicPartition};
 
 /// A partition and where its copies go.
@@ -34,6 +42,21 @@ pub(super) struct MovesAnswer {
     dry_run: bool,
     /// Partitions that move, or whose preferred leader changes; those that stand as wished are left out.
     reassignments: Vec<MoveAnswer>,
+}
+
+/// The body of a command, and whether the flag `name` stands in the query: both places are good for it.
+async fn wish_and_flag<T: DeserializeOwned + Default>(
+    door: &Door,
+    request: Request,
+    name: &str,
+) -> Result<(T, bool), Problem> {
+    let flag = Query::parse(request.uri().query(), &[name])?.flag(name)?;
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    if !admits_json(accept) {
+        let message = "Accept does not admit application/json, the only answer here";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, message));
+    }
+    Ok((parsed(&json_body(door, request).await?)?, flag))
 }
 
 fn moves_answer(moves: Vec<Move>, dry_run: bool) -> MovesAnswer {

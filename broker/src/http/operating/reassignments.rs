@@ -8,12 +8,12 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{MovesAnswer, ids, moves_answer, partition_of};
+use super::{MovesAnswer, ids, moves_answer, partition_of, wish_and_flag};
 use crate::cluster::MoveWish;
 use crate::http::admin::{body_of, json_answer, refuse_unless_json};
 use crate::http::door::{Door, PartitionPath};
 use crate::http::errors::Problem;
-use crate::http::openapi::{OperatingRefusals, PartitionParams};
+use crate::http::openapi::{DryRunParam, OperatingRefusals, PartitionParams};
 use crate::service::MoveView;
 use crate::types::BrokerId;
 
@@ -192,7 +192,7 @@ pub(in crate::http) async fn list(
 /// Moves partitions to other brokers, or changes how many copies they have.
 #[utoipa::path(
     post, path = "/v1/reassignments", tag = "operating", operation_id = "reassign",
-    request_body = ReassignmentWish,
+    params(DryRunParam), request_body = ReassignmentWish,
     responses(
         (status = 202, description = "Ordered: GET tells how far it is", body = MovesAnswer),
         (status = 200, description = "A dry run, or nothing to do", body = MovesAnswer),
@@ -203,7 +203,8 @@ pub(in crate::http) async fn order(
     State(door): State<Arc<Door>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wish: ReassignmentWish = body_of(&door, request).await?;
+    let (wish, flag) = wish_and_flag::<ReassignmentWish>(&door, request, "dry_run").await?;
+    let dry_run = wish.dry_run || flag;
     let mut partitions = Vec::with_capacity(wish.partitions.len());
     for one in wish.partitions {
         let tp = partition_of(&one.topic, one.partition)?;
@@ -211,10 +212,10 @@ pub(in crate::http) async fn order(
     }
     let (throttle_bytes_per_second, force) = (wish.throttle_bytes_per_second, wish.force);
     let moves = MoveWish { partitions, throttle_bytes_per_second, force, requested_by: String::new() };
-    let moves = door.service.move_partitions(moves, wish.dry_run).await?;
-    let ordered = !wish.dry_run && !moves.is_empty();
+    let moves = door.service.move_partitions(moves, dry_run).await?;
+    let ordered = !dry_run && !moves.is_empty();
     let status = if ordered { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok(json_answer(&door, status, &moves_answer(moves, wish.dry_run)))
+    Ok(json_answer(&door, status, &moves_answer(moves, dry_run)))
 }
 
 /// Changes how fast new copies may be filled, while they are.

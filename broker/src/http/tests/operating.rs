@@ -158,6 +158,7 @@ async fn a_broker_is_described_drained_and_removed() {
     assert_eq!(again.status, 200);
     let drain = &again.json()["drain"];
     assert_eq!((&drain["done"], &drain["moving"], &drain["waiting"]), (&json!(true), &json!(0), &json!(0)));
+    front.send("POST", &format!("{me}/drain?forse=true"), &[], "").await.refused(400);
     let alone = front.send("POST", &format!("{me}/drain"), &[], "").await.refused(409);
     assert!(alone["message"].as_str().unwrap().contains("too few brokers remain"), "{alone}");
     assert_eq!(front.send("POST", &format!("{me}/drain"), &[], r#"{"force":true}"#).await.status, 202);
@@ -174,6 +175,9 @@ async fn a_broker_is_described_drained_and_removed() {
 #[tokio::test]
 async fn load_is_spread_and_leaders_are_elected() {
     let front = two().await;
+    let plan = front.send("POST", "/v1/cluster/rebalance?dry_run=true", &[], "").await;
+    assert_eq!(plan.status, 200, "{}", plan.body);
+    front.send("POST", "/v1/cluster/rebalance", &[("accept", "text/html")], "").await.refused(406);
     let plan = front.send("POST", "/v1/cluster/rebalance", &[], r#"{"dry_run":true}"#).await;
     assert_eq!(plan.status, 200, "{}", plan.body);
     let moves = plan.json()["reassignments"].clone();
