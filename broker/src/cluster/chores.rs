@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use coordinator_adapter::Revision;
 
-use crate::types::{TopicName, TopicPartition};
+use crate::types::{BrokerId, PartitionIndex, TopicName, TopicPartition};
 
 use super::balance::empty_drained;
 use super::image::{Image, Topic};
@@ -72,26 +72,12 @@ fn finished_order(image: &Image, tp: &TopicPartition, order: &Reassignment) -> O
 
 /// The topic with its partitions where they are now.
 fn followed_topic(image: &Image, topic: &Topic) -> Option<Chore> {
-    let mut partitions = topic.assignment.clone();
-    for (index, assigned) in partitions.iter_mut().enumerate() {
-        match topic.partitions.get(index).and_then(Option::as_ref) {
-            Some(record) if !record.state.is_moving() && *assigned != record.state.replicas => {
-                assigned.clone_from(&record.state.replicas);
-            }
-            Some(_) => {}
-            None => {
-                let Ok(index) = i32::try_from(index) else { break };
-                let tp = TopicPartition::new(topic.name.clone(), crate::types::PartitionIndex(index));
-                let order = image.reassignments.get(&tp).filter(|order| order.topic_id == topic.id);
-                if let Some(order) = order.filter(|order| !order.cancelled) {
-                    assigned.clone_from(&order.target);
-                }
-            }
-        }
-    }
-    if partitions == topic.assignment {
+    let placed = |index: usize| settled_place(image, topic, index).unwrap_or(&topic.assignment[index]);
+    // Looked at with every image: nothing is copied for a topic that is as it should be.
+    if topic.assignment.iter().enumerate().all(|(index, assigned)| assigned == placed(index)) {
         return None;
     }
+    let partitions = (0..topic.assignment.len()).map(|index| placed(index).clone()).collect();
     let value = TopicValue {
         v: VERSION,
         id: topic.id,
@@ -101,6 +87,19 @@ fn followed_topic(image: &Image, topic: &Topic) -> Option<Chore> {
     };
     let key = Key::Topic(topic.name.clone());
     Some(Chore { key, guard: Some(topic.mod_revision), topic: None, value: Some(encode(&value)) })
+}
+
+/// Where the copies of a partition belong if it does not move: by its record, or, before it has one, by its order.
+fn settled_place<'a>(image: &'a Image, topic: &'a Topic, index: usize) -> Option<&'a Vec<BrokerId>> {
+    if let Some(record) = topic.partitions.get(index)?.as_ref() {
+        return (!record.state.is_moving()).then_some(&record.state.replicas);
+    }
+    if image.reassignments.is_empty() {
+        return None;
+    }
+    let tp = TopicPartition::new(topic.name.clone(), PartitionIndex(i32::try_from(index).ok()?));
+    let order = image.reassignments.get(&tp).filter(|order| order.topic_id == topic.id)?;
+    (!order.cancelled).then_some(&order.target)
 }
 
 fn drain_orders(image: &Image, now: &Circumstances, room: usize) -> Vec<Chore> {

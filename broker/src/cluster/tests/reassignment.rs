@@ -227,6 +227,21 @@ fn a_topic_that_is_deleted_takes_its_orders_along() {
 }
 
 #[test]
+fn a_partition_that_could_never_begin_begins_where_it_is_ordered_to() {
+    let mut world = World::new(4);
+    world.die(1);
+    world.die(2);
+    world.topic("t", &[&[1, 2]], &[]);
+    assert_eq!(world.reconcile(), [], "none of its brokers serves");
+    world.order(&tp("t", 0), &[3, 4]);
+    assert_eq!(world.reconcile(), []);
+    world.chores();
+    assert!(world.image.reassignments.is_empty());
+    world.reconcile();
+    assert_eq!((lists(&world).0, world.state(&tp("t", 0)).leader), (vec![3, 4], Some(world.life(3))));
+}
+
+#[test]
 fn partitions_added_during_a_move_stay() {
     let mut world = cluster(4, &[1, 2, 3], &[]);
     world.order(&tp("t", 0), &[2, 3, 4]);

@@ -180,12 +180,12 @@ impl World {
 
     /// Asks for a move of a partition, as an operator would.
     pub(super) fn order(&mut self, tp: &TopicPartition, target: &[i32]) {
-        let state = self.state(tp);
+        let topic = &self.image.topics[&tp.topic];
         let order = Reassignment {
             v: VERSION,
-            topic_id: state.topic_id,
+            topic_id: topic.id,
             target: target.iter().copied().map(BrokerId).collect(),
-            original: state.replicas,
+            original: topic.assignment[usize::try_from(tp.partition.0).unwrap()].clone(),
             requested_unix_ms: self.image.revision.0,
             requested_by: "test".to_owned(),
             started_unix_ms: None,
