@@ -212,12 +212,16 @@ impl Commands {
         Ok(changed.await?.result)
     }
 
+    pub(super) fn options(&self) -> &CommandOptions {
+        &self.options
+    }
+
     pub(super) fn image(&self) -> Arc<Image> {
         Arc::clone(&self.images.borrow())
     }
 
     /// The topic as it was just written or read; with its records, if the image has the same version.
-    fn topic(&self, name: &TopicName, value: TopicValue, revision: Revision) -> Arc<Topic> {
+    pub(super) fn topic(&self, name: &TopicName, value: TopicValue, revision: Revision) -> Arc<Topic> {
         let image = self.image();
         match image.topic(name) {
             Some(topic) if topic.mod_revision == revision => Arc::clone(topic),

@@ -5,7 +5,7 @@
 //! - [`keyspace`]: the catalogue of keys: path, value, who writes, who watches (pure).
 //! - [`values`]: the JSON values that stand at those keys (pure).
 //! - [`orders`]: what operators asked for and what is not done yet (pure).
-//! - [`topic_config`]: the settings of a topic, parsed and checked (pure), with `cleanup`.
+//! - [`topic_config`]: the settings of a topic, parsed and checked (pure), with `cleanup` and `topic_config_change`.
 //! - [`image`]: one snapshot of all of it, advanced by watch events (pure).
 //! - `pause`: growing pauses between attempts.
 //! - [`watcher`]: keeps an image up to date and hands it out.
@@ -15,8 +15,8 @@
 //! - [`balance`], [`chores`]: which copies should stand elsewhere, and what is written beside the records (pure).
 //! - [`observed`]: what a controller remembers in order to wait (pure).
 //! - `carry_out`, [`controller`]: the shell that writes what `reconcile` says while it holds the controller's seat.
-//! - `guarded`, `placement`, [`commands`]: what administrators write, by compare-and-put; [`move_commands`],
-//!   `elect_leaders`: what operators do.
+//! - `guarded`, `placement`, [`commands`], `topic_commands`: what administrators write, by compare-and-put;
+//!   [`move_commands`], `elect_leaders`: what operators do.
 //! - [`isr_change`]: what a partition's leader writes, and what is asked before local data goes.
 //!
 //! *Invariant:* a broker acts on the newest record that it has seen, never on what another broker told it: there are
@@ -31,6 +31,7 @@ pub mod values;
 pub mod orders;
 mod cleanup;
 pub mod topic_config;
+mod topic_config_change;
 pub mod image;
 mod pause;
 pub mod watcher;
@@ -53,6 +54,7 @@ mod placement;
 pub mod commands;
 pub mod move_commands;
 mod elect_leaders;
+mod topic_commands;
 pub mod isr_change;
 
 pub use cleanup::Cleanup;
@@ -68,7 +70,9 @@ pub use move_commands::MoveWish;
 pub use orders::{Drain, MoveLimits, Reassignment};
 pub use registration::ensure_cluster;
 pub use suspects::{Probe, SuspectOptions, Suspects};
+pub use topic_commands::{Growth, TopicChange};
 pub use topic_config::TopicConfig;
+pub use topic_config_change::{ConfigChange, ConfigChanges};
 pub use values::{ClusterMeta, HostPort, Live, LiveState, Recovered, Recovery, Registration};
 pub use watcher::{Contact, Gap, Watcher, WatcherOptions};
 

@@ -176,6 +176,12 @@ impl Config {
         Ok(())
     }
 
+    /// What service is offered, with how the process is set.
+    #[must_use]
+    pub fn service_options(&self) -> ServiceOptions {
+        ServiceOptions { settings: settings::shown(self).into(), ..self.service.clone() }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let demand = |holds: bool, text: &str| {
             if holds { Ok(()) } else { Err(ConfigError::Relation(text.to_owned())) }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::gather::Config;
 use super::value::Value;
+use crate::service::BrokerSetting;
 
 /// Names less alike than this are not offered as a guess.
 const ALIKE_MIN: f64 = 0.75;
@@ -112,6 +113,7 @@ const SETTINGS: &[Setting] = settings! {
     "max.connections" kafka.connections_max: "open client connections at the Kafka door, at most",
     "connections.max.idle.ms" kafka.idle_timeout_ms: "how long a Kafka connection may be silent",
     "socket.request.max.bytes" kafka.frame_bytes_max: "the largest request at the Kafka door",
+    "admin.changes.max" kafka.admin_changes_max: "changes of topics and settings that Kafka clients may have under way at once",
     "auto.create.topics.enable" kafka.auto_create_topics: "whether asking for an unknown topic at the Kafka door creates it",
     "peer.connect.timeout.ms" peer.connect_timeout_ms: "how long connecting to another broker may take",
     "blocking.threads.max" node.blocking_threads_max: "threads for blocking file work",
@@ -135,6 +137,18 @@ pub(super) fn nearest(name: &str) -> Option<String> {
         .filter(|(alike, _)| *alike >= ALIKE_MIN)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, nearest)| nearest.to_owned())
+}
+
+/// Every setting as `config` has it, for showing.
+pub(super) fn shown(config: &Config) -> Vec<BrokerSetting> {
+    let defaults = Config::default();
+    let shown = |setting: &Setting| BrokerSetting {
+        name: setting.name,
+        value: (setting.show)(config),
+        default: (setting.show)(&defaults),
+        meaning: setting.meaning,
+    };
+    SETTINGS.iter().map(shown).collect()
 }
 
 /// Every setting with its default and its meaning, as a table in Markdown.

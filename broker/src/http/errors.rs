@@ -317,7 +317,7 @@ impl From<AdminError> for Problem {
         let message = error.to_string();
         match error {
             E::UnknownTopic(_) => Self::new(S::NOT_FOUND, message).detail(1),
-            E::Different { .. } => Self::new(S::CONFLICT, message).detail(10),
+            E::Different { .. } | E::Exists(_) => Self::new(S::CONFLICT, message).detail(10),
             E::Invalid { .. } => Self::bad_request(message),
             E::Operating { refusal, .. } => match refusal {
                 Refusal::UnknownPartition => Self::new(S::NOT_FOUND, message).detail(2),

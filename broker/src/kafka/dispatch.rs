@@ -19,12 +19,15 @@ pub(super) struct Dispatch {
     pub(super) auto_create_topics: bool,
     /// Bounds the topics that are under creation by being asked for.
     pub(super) creations: Arc<Semaphore>,
+    /// Bounds what administrators have under way.
+    pub(super) changes: Arc<Semaphore>,
 }
 
 impl Dispatch {
     pub(super) fn new(service: Arc<Service>, options: &KafkaOptions) -> Self {
         let creations = Arc::new(Semaphore::new(options.auto_creations_max));
-        Self { service, auto_create_topics: options.auto_create_topics, creations }
+        let changes = Arc::new(Semaphore::new(options.admin_changes_max));
+        Self { service, auto_create_topics: options.auto_create_topics, creations, changes }
     }
 }
 
@@ -57,6 +60,9 @@ impl Handler for Dispatch {
             Request::InitProducerId(request) => holding(claim, async move {
                 answer(Response::InitProducerId(this.init_producer_id(request).await))
             }),
+            Request::Admin(request) => {
+                holding(claim, async move { answer(Response::Admin(this.admin(&caller, *request).await)) })
+            }
             Request::Group(request) => {
                 async move { answer(Response::Group(this.group(caller, *request, claim).await)) }.boxed()
             }

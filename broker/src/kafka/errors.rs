@@ -6,7 +6,7 @@
 use crate::groups::{CoordinatorError, GroupError};
 use crate::record::RecordError;
 use crate::replication::Written;
-use crate::service::{AdminError, DeleteRecordsError, FetchError, GroupCallError, ProduceError};
+use crate::service::{AdminError, DeleteRecordsError, FetchError, GroupCallError, ProduceError, Wrong};
 use crate::types::{LeaderEpoch, Offset};
 use crate::wire::{ErrorCode, ProduceDetail};
 
@@ -115,11 +115,31 @@ pub(super) fn deletion_code(error: &DeleteRecordsError) -> ErrorCode {
     }
 }
 
+/// The number of an administrator's command that was not carried out.
+pub(super) fn admin_code(error: &AdminError) -> ErrorCode {
+    match error {
+        AdminError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
+        AdminError::Different { .. } | AdminError::Exists(_) => ErrorCode::TopicAlreadyExists,
+        AdminError::Invalid { what, .. } => match what {
+            Wrong::Partitions => ErrorCode::InvalidPartitions,
+            Wrong::ReplicationFactor => ErrorCode::InvalidReplicationFactor,
+            Wrong::Assignment => ErrorCode::InvalidReplicaAssignment,
+            Wrong::Config => ErrorCode::InvalidConfig,
+            // As Kafka says of its own topics of metadata, whoever asks.
+            Wrong::Internal => ErrorCode::TopicAuthorizationFailed,
+            Wrong::Command => ErrorCode::InvalidRequest,
+        },
+        // Clients look for another controller, and try again there.
+        AdminError::Unavailable { .. } => ErrorCode::NotController,
+        AdminError::OutcomeUnknown { .. } => ErrorCode::RequestTimedOut,
+    }
+}
+
 /// The number for a topic that could not be created by being asked for.
 pub(super) fn creation_code(error: &AdminError) -> ErrorCode {
     match error {
         // It is there, then.
-        AdminError::Different { .. } => ErrorCode::LeaderNotAvailable,
+        AdminError::Different { .. } | AdminError::Exists(_) => ErrorCode::LeaderNotAvailable,
         AdminError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
         AdminError::Invalid { .. } | AdminError::Operating { .. } => ErrorCode::InvalidReplicationFactor,
         AdminError::Unavailable { .. } | AdminError::OutcomeUnknown { .. } => ErrorCode::LeaderNotAvailable,

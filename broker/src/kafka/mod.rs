@@ -25,6 +25,7 @@ mod fetch;
 mod offsets;
 mod delete_records;
 mod groups;
+mod admin;
 
 #[cfg(test)]
 mod tests;

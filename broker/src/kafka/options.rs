@@ -33,6 +33,8 @@ pub struct KafkaOptions {
     pub auto_create_topics: bool,
     /// How many topics may be under creation at once by being asked for.
     pub auto_creations_max: usize,
+    /// How many changes of topics and settings may be under way at once.
+    pub admin_changes_max: usize,
     /// How long requests under way may take to finish when the broker stops.
     pub drain_timeout_ms: u64,
 }
@@ -55,6 +57,7 @@ impl Default for KafkaOptions {
             write_timeout_ms: 30_000,
             auto_create_topics: true,
             auto_creations_max: 8,
+            admin_changes_max: 64,
             drain_timeout_ms: 5_000,
         }
     }

@@ -195,7 +195,7 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
         vitals: Arc::clone(&vitals),
         clock: base.clock.clone(),
         metrics: Arc::clone(&base.metrics),
-        options: base.config.service.clone(),
+        options: base.config.service_options(),
     });
     let doors = Doors::open(&base, &floor, &service, lobby.close().await?);
     let workers = Workers::start(&base, &floor, &membership, &vitals, &images);

@@ -285,6 +285,23 @@ pub enum DeleteRecordsError {
     },
 }
 
+/// What of an administrative command cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The number of partitions.
+    Partitions,
+    /// The number of replicas.
+    ReplicationFactor,
+    /// The replicas chosen by hand.
+    Assignment,
+    /// A setting.
+    Config,
+    /// That it is about a topic of the system.
+    Internal,
+    /// Something else.
+    Command,
+}
+
 /// Why an administrative command was not carried out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AdminError {
@@ -299,9 +316,14 @@ pub enum AdminError {
         /// In what.
         difference: String,
     },
+    /// A topic of this name exists.
+    #[error("topic '{0}' already exists")]
+    Exists(TopicName),
     /// The command cannot be carried out as it stands.
     #[error("{reason}")]
     Invalid {
+        /// What of it is wrong.
+        what: Wrong,
         /// Why.
         reason: String,
     },

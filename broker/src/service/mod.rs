@@ -23,6 +23,7 @@ mod fetch_many;
 mod offsets;
 mod delete_records;
 mod topics;
+mod admin;
 mod producer_ids;
 mod describe;
 mod remote_describe;
@@ -36,11 +37,14 @@ pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{
+    BrokerSetting, NoSettings, SettingChange, SettingKind, SettingSource, SettingValue, SettingView,
+};
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
 pub use delete_records::{DeleteBefore, DeleteRecords};
 pub use describe::{BrokerView, ClusterView, PartitionView, TopicView};
-pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError, Refusal};
+pub use errors::{AdminError, DeleteRecordsError, FetchError, ProduceError, Refusal, Wrong};
 pub use fetch::{Fetch, FetchFrom, Fetched};
 pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use follow::{Came, FollowMember, FollowTopic, Follower, Standing, Standings};

@@ -1,5 +1,9 @@
 //! The bounds and defaults of the verbs.
 
+use std::sync::Arc;
+
+use super::admin::BrokerSetting;
+
 /// What `config` may set about serving.
 #[derive(Clone, Debug)]
 pub struct ServiceOptions {
@@ -37,6 +41,8 @@ pub struct ServiceOptions {
     pub producer_id_ms_max: u64,
     /// How long leaders are waited for when partitions are described.
     pub describe_ms_max: u64,
+    /// How the process is set, for showing.
+    pub settings: Arc<[BrokerSetting]>,
     /// How long a request that was sent to a broker which then lost the leadership is still waited for.
     pub deposed_leader_grace_ms: u64,
 }
@@ -61,6 +67,7 @@ impl Default for ServiceOptions {
             settle_ms_max: 3_000,
             producer_id_ms_max: 5_000,
             describe_ms_max: 1_000,
+            settings: Arc::default(),
             deposed_leader_grace_ms: 500,
         }
     }

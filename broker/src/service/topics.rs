@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::Service;
-use super::errors::AdminError;
+use super::errors::{AdminError, Wrong};
 use crate::cluster::{ClusterError, CreatedTopic, Image, Topic, TopicPatch, TopicSpec};
 use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::types::TopicName;
@@ -67,11 +67,12 @@ impl Service {
 }
 
 /// The topic of groups is made when it is needed, and neither deleted nor repartitioned.
-fn refuse_for_groups(name: &TopicName) -> Result<(), AdminError> {
+pub(super) fn refuse_for_groups(name: &TopicName) -> Result<(), AdminError> {
     if name.as_str() != OFFSETS_TOPIC {
         return Ok(());
     }
-    Err(AdminError::Invalid { reason: format!("topic '{name}' is internal: it keeps the consumer groups") })
+    let reason = format!("topic '{name}' is internal: it keeps the consumer groups");
+    Err(AdminError::Invalid { what: Wrong::Internal, reason })
 }
 
 impl From<ClusterError> for AdminError {
@@ -87,7 +88,11 @@ impl From<ClusterError> for AdminError {
                 Self::Unavailable { reason }
             }
             ClusterError::Store(_) => Self::OutcomeUnknown { reason },
-            _ => Self::Invalid { reason },
+            ClusterError::InvalidPartitions { .. } => Self::Invalid { what: Wrong::Partitions, reason },
+            ClusterError::TooFewBrokers { .. } => Self::Invalid { what: Wrong::ReplicationFactor, reason },
+            ClusterError::InvalidAssignment { .. } => Self::Invalid { what: Wrong::Assignment, reason },
+            ClusterError::InvalidConfig(_) => Self::Invalid { what: Wrong::Config, reason },
+            _ => Self::Invalid { what: Wrong::Command, reason },
         }
     }
 }

@@ -81,6 +81,13 @@ const SUPPORTED: &[ApiVersionRange] = &[
     ApiVersionRange { key: ApiKey::ListGroups, min: 0, max: 5 },
     ApiVersionRange { key: ApiKey::DeleteGroups, min: 0, max: 2 },
     ApiVersionRange { key: ApiKey::OffsetDelete, min: 0, max: 0 },
+    ApiVersionRange { key: ApiKey::CreateTopics, min: 2, max: 7 },
+    ApiVersionRange { key: ApiKey::DeleteTopics, min: 1, max: 6 },
+    ApiVersionRange { key: ApiKey::CreatePartitions, min: 0, max: 3 },
+    ApiVersionRange { key: ApiKey::DescribeConfigs, min: 1, max: 4 },
+    ApiVersionRange { key: ApiKey::AlterConfigs, min: 0, max: 2 },
+    ApiVersionRange { key: ApiKey::IncrementalAlterConfigs, min: 0, max: 1 },
+    ApiVersionRange { key: ApiKey::DescribeCluster, min: 0, max: 1 },
     ApiVersionRange { key: ApiKey::ConsumerGroupHeartbeat, min: 0, max: 1 },
     ApiVersionRange { key: ApiKey::ConsumerGroupDescribe, min: 0, max: 1 },
 ];

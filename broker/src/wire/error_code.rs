@@ -155,6 +155,10 @@ pub enum ErrorCode {
     UnsupportedAssignor = 112,
     /// The member's epoch is older than the group's.
     StaleMemberEpoch = 113,
+    /// The endpoint is of another type than the request is for.
+    MismatchedEndpointType = 114,
+    /// There are no endpoints of this type.
+    UnsupportedEndpointType = 115,
     /// The regular expression is not valid.
     InvalidRegularExpression = 128,
 }
@@ -248,6 +252,8 @@ const CODES: &[(ErrorCode, &str, bool)] = &[
     (ErrorCode::UnreleasedInstanceId, "a client with this instance id is still a member", false),
     (ErrorCode::UnsupportedAssignor, "the assignor is not one of those served", false),
     (ErrorCode::StaleMemberEpoch, "the member's epoch is older than the group's", false),
+    (ErrorCode::MismatchedEndpointType, "the endpoint is of another type than the request is for", false),
+    (ErrorCode::UnsupportedEndpointType, "there are no endpoints of this type", false),
     (ErrorCode::InvalidRegularExpression, "the regular expression is not valid", false),
 ];
 

@@ -96,14 +96,28 @@ pub enum ApiKey {
     ListGroups = 16,
     /// Move the start of a log up.
     DeleteRecords = 21,
+    /// Topics to make.
+    CreateTopics = 19,
+    /// Topics to delete.
+    DeleteTopics = 20,
     /// An id for a producer.
     InitProducerId = 22,
     /// Where an epoch ends.
     OffsetForLeaderEpoch = 23,
+    /// The settings of topics and brokers.
+    DescribeConfigs = 32,
+    /// Settings in place of all that are set.
+    AlterConfigs = 33,
+    /// Topics that are to have more partitions.
+    CreatePartitions = 37,
     /// Groups to forget.
     DeleteGroups = 42,
+    /// Settings one by one.
+    IncrementalAlterConfigs = 44,
     /// Kept offsets to forget.
     OffsetDelete = 47,
+    /// The cluster and its brokers.
+    DescribeCluster = 60,
     /// The one call of members whose assignment the coordinator makes.
     ConsumerGroupHeartbeat = 68,
     /// What such groups are now.
@@ -137,6 +151,11 @@ impl ApiKey {
             Self::ApiVersions | Self::FindCoordinator | Self::ListGroups => 3,
             Self::OffsetForLeaderEpoch | Self::SyncGroup | Self::Heartbeat | Self::LeaveGroup => 4,
             Self::DeleteRecords | Self::InitProducerId | Self::DeleteGroups => 2,
+            Self::CreatePartitions | Self::AlterConfigs => 2,
+            Self::CreateTopics => 5,
+            Self::DeleteTopics | Self::DescribeConfigs => 4,
+            Self::IncrementalAlterConfigs => 1,
+            Self::DescribeCluster => 0,
             Self::DescribeGroups => 5,
             Self::JoinGroup | Self::OffsetFetch => 6,
             Self::OffsetCommit => 8,

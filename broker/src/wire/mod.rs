@@ -12,11 +12,13 @@
 //! *Invariant:* decoding is total: any bytes give a message or an error, with memory in proportion to the bytes.
 //! *Invariant:* record bytes are never copied, neither in nor out.
 
+mod admin;
 mod api_versions;
 mod delete_records;
 mod epochs;
 mod error;
 mod error_code;
+mod family;
 mod fetch;
 mod frame;
 mod groups;
@@ -37,6 +39,16 @@ mod hostile_tests;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{
+    AdminRequest, AdminResponse, AlterConfigsRequest, AlterConfigsResource, AlterConfigsResponse,
+    AlteredConfigs, ClusterBroker, ConfigKind, ConfigOperation, ConfigSource, ConfigSynonym,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    CreatedPartitions, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic, DescribeClusterRequest,
+    DescribeClusterResponse, DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
+    DescribedConfig, DescribedConfigs, DoomedTopic, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResource, IncrementalAlterConfigsResponse, NO_AUTHORIZED_OPERATIONS,
+    NewPartitions, NewTopic, NewTopicConfig, NewTopicResult, ResourceKind,
+};
 pub use api_versions::{ApiVersionRange, ApiVersionsResponse, supported_apis};
 pub use delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic, DeletedRecords,

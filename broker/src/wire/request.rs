@@ -5,8 +5,8 @@ use super::frame::{
     LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
 };
 use super::{
-    ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest, ListOffsetsRequest,
-    MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    AdminRequest, ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 /// A request's body.
@@ -30,6 +30,8 @@ pub enum Request {
     InitProducerId(InitProducerIdRequest),
     /// Whatever is about consumer groups.
     Group(Box<GroupRequest>),
+    /// Whatever administrators ask.
+    Admin(Box<AdminRequest>),
 }
 
 impl Request {
@@ -46,6 +48,7 @@ impl Request {
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(request) => request.key(),
+            Self::Admin(request) => request.key(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Request {
             Self::OffsetForLeaderEpoch(_) => OFFSET_FOR_LEADER_EPOCH_VERSION,
             Self::InitProducerId(_) => INIT_PRODUCER_ID_VERSION,
             Self::Group(request) => request.version_sent(),
+            Self::Admin(request) => request.version_sent(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The one enum of all responses.
 
 use super::{
-    ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse, InitProducerIdResponse,
-    ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
+    AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse,
+    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
+    ProduceResponse,
 };
 
 /// A response's body.
@@ -26,6 +27,8 @@ pub enum Response {
     InitProducerId(InitProducerIdResponse),
     /// Whatever is about consumer groups.
     Group(GroupResponse),
+    /// Whatever administrators ask.
+    Admin(AdminResponse),
 }
 
 impl Response {
@@ -42,6 +45,7 @@ impl Response {
             Self::OffsetForLeaderEpoch(_) => ApiKey::OffsetForLeaderEpoch,
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(response) => response.key(),
+            Self::Admin(response) => response.key(),
         }
     }
 }

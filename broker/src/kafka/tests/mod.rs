@@ -1,6 +1,7 @@
 //! Tests of the door: with a stand-in behind it ([`door`]), and with one broker's service and logs ([`requests`], [`groups`]).
 
 mod client;
+mod admin;
 mod door;
 pub(super) mod fixture;
 mod groups;

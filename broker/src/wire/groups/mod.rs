@@ -56,90 +56,14 @@ pub use sync_group::{SyncAssignment, SyncGroupRequest, SyncGroupResponse};
 
 use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode, StrBytes};
 
+use super::family::message_family;
 use super::writer::FrameWriter;
 use super::{ApiKey, WireError};
 
-macro_rules! group_messages {
-    ($($(#[doc = $meaning:literal])+ $name:ident($request:ident, $response:ident), sent as $version:literal;)*) => {
-        /// A request about groups.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum GroupRequest {
-            $($(#[doc = $meaning])+ $name($request),)*
-        }
+message_family! {
+    /// A request about groups.
+    GroupRequest, GroupResponse:
 
-        /// The response to the [`GroupRequest`] of the same name.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum GroupResponse {
-            $($(#[doc = $meaning])+ $name($response),)*
-        }
-
-        impl GroupRequest {
-            /// Its key.
-            #[must_use]
-            pub fn key(&self) -> ApiKey {
-                match self { $(Self::$name(_) => ApiKey::$name,)* }
-            }
-
-            /// The version in which brokers send it to each other.
-            pub(super) fn version_sent(&self) -> i16 {
-                match self { $(Self::$name(_) => $version,)* }
-            }
-
-            /// Reads the body of a request; `None` if the key is not one of these.
-            pub(super) fn read(
-                decoder: &mut Decoder,
-                key: ApiKey,
-                version: i16,
-            ) -> Result<Option<Self>, WireError> {
-                Ok(Some(match key {
-                    $(ApiKey::$name => {
-                        let message = kafka_wire::$request::decode(decoder, ApiVersion::new(version))?;
-                        Self::$name($request::from_codec(message, version)?)
-                    })*
-                    _ => return Ok(None),
-                }))
-            }
-
-            /// Writes the body of a request in the version in which it is sent.
-            pub(super) fn write(self, writer: &mut FrameWriter) -> Result<(), WireError> {
-                let version = self.version_sent();
-                match self { $(Self::$name(request) => writer.message(&request.into_codec()?, version),)* }
-            }
-        }
-
-        impl GroupResponse {
-            /// The key of the request that it answers.
-            #[must_use]
-            pub fn key(&self) -> ApiKey {
-                match self { $(Self::$name(_) => ApiKey::$name,)* }
-            }
-
-            /// Reads the body of a response; `None` if the key is not one of these.
-            pub(super) fn read(
-                decoder: &mut Decoder,
-                key: ApiKey,
-                version: i16,
-            ) -> Result<Option<Self>, WireError> {
-                Ok(Some(match key {
-                    $(ApiKey::$name => {
-                        let message = kafka_wire::$response::decode(decoder, ApiVersion::new(version))?;
-                        Self::$name($response::from_codec(message))
-                    })*
-                    _ => return Ok(None),
-                }))
-            }
-
-            /// Writes the body of a response in any version that we speak.
-            pub(super) fn write(self, writer: &mut FrameWriter, version: i16) -> Result<(), WireError> {
-                match self {
-                    $(Self::$name(response) => writer.message(&response.into_codec(version), version),)*
-                }
-            }
-        }
-    };
-}
-
-group_messages! {
     /// Which broker looks after a group.
     FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse), sent as 4;
     /// A classic member joins.

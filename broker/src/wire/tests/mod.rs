@@ -226,8 +226,10 @@ fn api_versions_tells_the_table_in_every_version() {
         let log =
             [(0, 0, 11), (1, 4, 16), (2, 1, 7), (3, 0, 12), (18, 0, 4), (21, 0, 2), (22, 0, 4), (23, 2, 4)];
         let classic = [(8, 2, 9), (9, 1, 9), (10, 0, 4), (11, 0, 9), (12, 0, 4), (13, 0, 5), (14, 0, 5)];
-        let others = [(15, 0, 6), (16, 0, 5), (42, 0, 2), (47, 0, 0), (68, 0, 1), (69, 0, 1)];
-        assert_eq!(table, [&log[..], &classic, &others].concat());
+        let others = [(15, 0, 6), (16, 0, 5), (42, 0, 2), (47, 0, 0)];
+        let admin = [(19, 2, 7), (20, 1, 6), (37, 0, 3), (32, 1, 4), (33, 0, 2), (44, 0, 1), (60, 0, 1)];
+        let newer = [(68, 0, 1), (69, 0, 1)];
+        assert_eq!(table, [&log[..], &classic, &others, &admin, &newer].concat());
         assert_eq!(decode_response(18, version, joined(&chunks)).unwrap().1.key(), ApiKey::ApiVersions);
     }
 }
