@@ -45,6 +45,7 @@ mod delete_records;
 mod topics;
 mod producers;
 mod groups;
+mod rest_v3;
 mod cluster;
 mod operations;
 mod operating;

@@ -22,6 +22,7 @@ use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
         (name = "topics", description = "Topics and partitions"),
         (name = "cluster", description = "Brokers"),
         (name = "operating", description = "Moving partitions, draining and removing brokers, spreading load"),
+        (name = "rest v3", description = "What clients of REST Proxy v3 know; refusals are error_code and message"),
         (name = "operations", description = "Health and figures"),
     ),
 )]

@@ -25,6 +25,12 @@ pub struct HttpOptions {
     pub stream_ms_max: u64,
     /// How many partitions a stream of a whole topic merges at most: each event's id names all of them.
     pub stream_partitions_max: usize,
+    /// How long a stream of records may last.
+    pub records_ms_max: u64,
+    /// How long a stream of records may stand still.
+    pub records_idle_ms_max: u64,
+    /// How many records `records:batch` takes at once.
+    pub records_batch_max: usize,
     /// How long requests in flight are waited for when the door closes.
     pub drain_ms_max: u64,
 }
@@ -43,6 +49,9 @@ impl Default for HttpOptions {
             heartbeat_ms: 10_000,
             stream_ms_max: 300_000,
             stream_partitions_max: 256,
+            records_ms_max: 86_400_000,
+            records_idle_ms_max: 300_000,
+            records_batch_max: 10,
             drain_ms_max: 10_000,
         }
     }

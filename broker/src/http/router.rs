@@ -22,7 +22,8 @@ use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
 use super::{
-    cluster, delete_records, groups, operating, operations, produce, producers, read, streams, topics,
+    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v3, streams,
+    topics,
 };
 use crate::metrics::Metrics;
 
@@ -132,6 +133,7 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
+        .merge(rest_v3::routes::addresses())
 }
 
 fn document_answer(json: Bytes) -> Response {
@@ -141,15 +143,21 @@ fn document_answer(json: Bytes) -> Response {
 }
 
 /// A method that an address does not have; axum adds `Allow`.
-async fn not_allowed(State(_): State<Arc<Door>>, method: Method) -> Response {
+async fn not_allowed(State(_): State<Arc<Door>>, method: Method, uri: Uri) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
+    }
+    if rest_v3::is_ours(uri.path()) {
+        return rest_v3::no_method(&method);
     }
     let message = format!("{} is not possible here: the header Allow lists what is", shown(method.as_str()));
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response()
 }
 
 async fn not_found(uri: Uri) -> Response {
+    if rest_v3::is_ours(uri.path()) {
+        return rest_v3::no_address(uri.path());
+    }
     let message = format!("there is no address '{}': /openapi.json lists them all", shown(uri.path()));
     Problem::new(StatusCode::NOT_FOUND, message).into_response()
 }

@@ -18,7 +18,8 @@ use super::{Forward, ForwardError, Service, ServiceOptions, ServiceParts, Vitals
 use crate::clock::Clock;
 use crate::cluster::values::{TopicValue, Value};
 use crate::cluster::{
-    CommandOptions, Commands, HostPort, Image, Key, Keyspace, Live, LiveState, Recovered, Registration,
+    ClusterMeta, CommandOptions, Commands, HostPort, Image, Key, Keyspace, Live, LiveState, Recovered,
+    Registration,
 };
 use crate::groups::{Coordinator, CoordinatorOptions, CoordinatorParts, GroupOptions};
 use crate::metrics::Metrics;
@@ -182,6 +183,12 @@ impl Bench {
         bench.register(OTHER).await;
         bench.set_live(ME, true).await;
         bench
+    }
+
+    /// Gives the cluster an id.
+    pub(crate) async fn name_cluster(&self) {
+        let meta = ClusterMeta { v: 1, id: Uuid::from_u128(5), created_unix_ms: 0 };
+        self.put(&Key::Cluster, &meta).await;
     }
 
     /// A topic whose partitions are led by this broker.

@@ -127,9 +127,10 @@ async fn health_readiness_and_figures_are_told() {
 async fn the_document_names_every_address_and_its_methods() {
     let front = Front::new().await;
     let document = front.get("/openapi.json").await.json();
-    let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 27, "{:?}", paths.keys());
-    for (path, methods) in paths {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let native: Vec<_> = paths.filter(|(path, _)| !path.starts_with("/v3/")).collect();
+    assert_eq!(native.len(), 27, "{native:?}");
+    for (path, methods) in native {
         let path = path
             .replace("{topic}", "t")
             .replace("{partition}", "0")

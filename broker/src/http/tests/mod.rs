@@ -4,6 +4,7 @@ mod admin;
 mod groups;
 mod operating;
 mod produce;
+mod rest_v3;
 mod read;
 mod server;
 
