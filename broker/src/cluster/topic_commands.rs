@@ -95,7 +95,7 @@ impl Commands {
             Some(value) if value.id == id => Ok(Change::Delete(())),
             _ => Err(ClusterError::UnknownTopic(name.clone())),
         });
-        Ok(changed.await?.result)
+        changed.await.map(drop)
     }
 
     /// Changes the cluster-wide defaults of topic settings, and returns them all as they are then, or would be.

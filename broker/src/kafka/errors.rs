@@ -129,6 +129,7 @@ pub(super) fn admin_code(error: &AdminError) -> ErrorCode {
             Wrong::Internal => ErrorCode::TopicAuthorizationFailed,
             Wrong::Command => ErrorCode::InvalidRequest,
         },
+        AdminError::Operating { .. } => ErrorCode::InvalidRequest,
         // Clients look for another controller, and try again there.
         AdminError::Unavailable { .. } => ErrorCode::NotController,
         AdminError::OutcomeUnknown { .. } => ErrorCode::RequestTimedOut,

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::broker::Service;
 use super::describe::BrokerView;
-use super::errors::{AdminError, Refusal};
+use super::errors::{AdminError, Refusal, Wrong};
 use crate::cluster::balance::Move;
 use crate::cluster::move_commands::holdings;
 use crate::cluster::reassignment::absent;
@@ -181,12 +181,15 @@ impl Service {
     ) -> Result<Vec<Move>, AdminError> {
         if throttle_bytes_per_second == Some(0) {
             let reason = "throttle_bytes_per_second must be 1 or more; leave it out for no limit".to_owned();
-            return Err(AdminError::Invalid { reason });
+            return Err(AdminError::Invalid { what: Wrong::Command, reason });
         }
         let commands = Arc::clone(&self.parts.commands);
         // Planning for many partitions takes its time.
         let planned = tokio::task::spawn_blocking(move || commands.plan_rebalance()).await;
-        let moves = planned.map_err(|_| AdminError::Invalid { reason: "the plan failed".to_owned() })?;
+        let moves = planned.map_err(|_| AdminError::Invalid {
+            what: Wrong::Command,
+            reason: "the plan failed".to_owned(),
+        })?;
         if dry_run || moves.is_empty() {
             return Ok(moves);
         }

@@ -30,5 +30,7 @@ mod failing_disk;
 mod http_stream;
 mod http_topics;
 mod delete_records;
+mod kafka_admin;
+mod rest_v3;
 mod merged_streams;
 mod topic_again;

@@ -121,9 +121,10 @@ impl From<AdminError> for Refusal {
             AdminError::Invalid { what: Wrong::Internal, .. } => {
                 Self::new(StatusCode::FORBIDDEN, message).code(40_301)
             }
-            AdminError::Exists(_) | AdminError::Different { .. } | AdminError::Invalid { .. } => {
-                Self::bad_wish(message)
-            }
+            AdminError::Exists(_)
+            | AdminError::Different { .. }
+            | AdminError::Invalid { .. }
+            | AdminError::Operating { .. } => Self::bad_wish(message),
             AdminError::Unavailable { .. } => Self::later(message),
             AdminError::OutcomeUnknown { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, message),
         }

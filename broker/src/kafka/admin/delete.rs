@@ -65,7 +65,7 @@ impl Dispatch {
                         Err(Some(error)) => Ok::<_, AdminError>(Err(refusal(&error))),
                     }
                 };
-                match self.in_time(deadline, change).await.flatten() {
+                match self.in_time(deadline, change).await.and_then(|outcome| outcome) {
                     Ok(name) => deleted(Some(name.to_string()), Some(id)),
                     Err(refusal) => not_deleted(topic, refusal),
                 }
