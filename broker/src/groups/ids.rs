@@ -74,6 +74,12 @@ name! {
     InstanceId
 }
 
+name! {
+    /// The name of a consumer instance over HTTP in its group; not [`InstanceId`], which is a static member's. Cheap to
+    /// clone.
+    InstanceName
+}
+
 /// Who waits for a reply: a number that the shell chose, and finds its caller by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);

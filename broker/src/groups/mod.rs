@@ -21,6 +21,7 @@
 
 mod error;
 mod ids;
+mod offset_reset;
 mod options;
 mod topics;
 
@@ -38,6 +39,8 @@ mod assignor;
 mod classic;
 mod consumer;
 
+pub mod instances;
+
 mod admin;
 mod commit;
 mod expiry;
@@ -53,7 +56,8 @@ mod tests;
 pub use assignor::Assignor;
 pub use coordinator::{Coordinator, CoordinatorError, CoordinatorOptions, CoordinatorParts};
 pub use error::{BadRecord, GroupError};
-pub use ids::{GroupId, InstanceId, MemberId, Ticket, TopicIdPartition, shard_of};
+pub use ids::{GroupId, InstanceId, InstanceName, MemberId, Ticket, TopicIdPartition, shard_of};
+pub use offset_reset::OffsetReset;
 pub use offsets::Committed;
 pub use options::GroupOptions;
 pub use records::{

@@ -31,6 +31,7 @@ mod moves;
 mod readiness;
 mod groups;
 mod follow;
+mod instances;
 
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -40,6 +41,7 @@ mod tests;
 pub use admin::{
     BrokerSetting, NoSettings, SettingChange, SettingKind, SettingSource, SettingValue, SettingView,
 };
+pub use crate::groups::OffsetReset;
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
 pub use delete_records::{DeleteBefore, DeleteRecords};
@@ -50,8 +52,12 @@ pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use follow::{Came, FollowMember, FollowTopic, Follower, Standing, Standings};
 pub use forward::{Forward, ForwardError};
 pub use groups::{
-    Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, OffsetReset, Poll,
-    PollToken, Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo,
+    Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, Poll, PollToken,
+    Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo,
+};
+pub use instances::{
+    CommitInstance, CreatedInstance, InstanceError, InstancePosition, InstanceRecord, InstanceView,
+    OnExisting, PollInstance, PolledInstance, Seek, SeekTo,
 };
 pub use moves::{BrokerDetail, DrainView, MoveView};
 pub use offsets::{EpochEnd, FoundOffset, OffsetQuery};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::{Follower, Source, Standing, Standings};
 use crate::groups::{ConsumerHeartbeatReply, GroupError, GroupId, MemberId, TopicIdPartition};
-use crate::service::groups::{EMPTY_HANDED_INTERVAL, STALE_MAX, Whose};
+use crate::service::groups::{EMPTY_HANDED_INTERVAL, STALE_MAX, Whose, reset_of};
 use crate::service::{FetchError, GroupCallError, Service};
 use crate::types::{Offset, TopicPartition};
 
@@ -124,7 +124,7 @@ impl Membership {
         tp: &TopicPartition,
         lost: FetchError,
     ) -> Result<Offset, GroupCallError> {
-        service.start_of(&self.follow.member, tp, Some(lost)).await
+        service.start_of(reset_of(&self.follow.member), tp, Some(lost)).await
     }
 }
 

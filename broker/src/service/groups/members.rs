@@ -10,49 +10,14 @@ use uuid::Uuid;
 use super::error::GroupCallError;
 use crate::groups::{
     ConsumerHeartbeat, ConsumerHeartbeatReply, GroupError, GroupId, InstanceId, Leave, MemberDetail,
-    MemberId, Reply, Request, TopicIdPartition,
+    MemberId, OffsetReset, Reply, Request, TopicIdPartition,
 };
 use crate::service::Service;
 use crate::types::TopicName;
 
-/// Where a member begins when nothing is committed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OffsetReset {
-    /// At the first record kept.
-    Earliest,
-    /// At the next record to come: Kafka's default.
-    #[default]
-    Latest,
-    /// Nowhere: it is told.
-    None,
-}
-
-impl OffsetReset {
-    /// By Kafka's name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "earliest" => Some(Self::Earliest),
-            "latest" => Some(Self::Latest),
-            "none" => Some(Self::None),
-            _ => None,
-        }
-    }
-
-    /// Kafka's name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Earliest => "earliest",
-            Self::Latest => "latest",
-            Self::None => "none",
-        }
-    }
-
-    /// What the member of this name wants.
-    pub(super) fn of(member: &MemberId) -> Self {
-        member.as_str().rsplit('.').next().and_then(Self::from_name).unwrap_or_default()
-    }
+/// What the member of this name wants: its name ends with it.
+pub(in crate::service) fn reset_of(member: &MemberId) -> OffsetReset {
+    member.as_str().rsplit('.').next().and_then(OffsetReset::from_name).unwrap_or_default()
 }
 
 /// What a member reads: partitions by topic.

@@ -27,12 +27,13 @@ mod to_wire;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::service) use members::reset_of;
 pub(in crate::service) use poll::{EMPTY_HANDED_INTERVAL, STALE_MAX};
 pub(in crate::service) use positions::Whose;
 pub(in crate::service) use read_many::{Got, Want};
 
 pub use error::GroupCallError;
 pub use lag::{Lag, LagOfPartition};
-pub use members::{Assignment, JoinGroup, JoinedGroup, MemberBeat, OffsetReset};
+pub use members::{Assignment, JoinGroup, JoinedGroup, MemberBeat};
 pub use poll::{Poll, PollToken, Polled, PolledPartition};
 pub use reset::{ResetOfPartition, ResetOffsets, ResetTo};

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::error::GroupCallError;
-use super::members::plain_heartbeat;
+use super::members::{plain_heartbeat, reset_of};
 use super::positions::{Positions, Whose};
 use super::read_many::{Got, Want};
 use crate::groups::{ConsumerHeartbeatReply, GroupError, GroupId, MemberId, TopicIdPartition};
@@ -227,7 +227,7 @@ impl Service {
         let mut found = false;
         for (place, one) in got {
             let (Err(lost), Some(want)) = (one, wants.get(*place)) else { continue };
-            let start = self.start_of(&poll.member, &want.tp, Some(lost.clone())).await?;
+            let start = self.start_of(reset_of(&poll.member), &want.tp, Some(lost.clone())).await?;
             let id = TopicIdPartition::new(want.topic_id, want.tp.partition);
             round.positions.insert(id, start);
             round.moved.insert(id);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::GroupCallError;
-use super::members::OffsetReset;
-use crate::groups::{CommitOffset, GroupId, MemberId, TopicIdPartition};
+use super::members::reset_of;
+use crate::groups::{CommitOffset, GroupId, MemberId, OffsetReset, TopicIdPartition};
 use crate::service::{FetchError, OffsetQuery, Service};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 
@@ -54,7 +54,7 @@ impl Service {
                     positions.insert(one, *offset);
                 }
                 None => {
-                    started.insert(one, self.start_of(whose.member, &tp, None).await?);
+                    started.insert(one, self.start_of(reset_of(whose.member), &tp, None).await?);
                 }
             }
         }
@@ -110,11 +110,11 @@ impl Service {
     /// Where a member begins that has no position, or one that `lost` says cannot be read any more.
     pub(in crate::service) async fn start_of(
         &self,
-        member: &MemberId,
+        reset: OffsetReset,
         tp: &TopicPartition,
         lost: Option<FetchError>,
     ) -> Result<Offset, GroupCallError> {
-        let query = match OffsetReset::of(member) {
+        let query = match reset {
             OffsetReset::Earliest => OffsetQuery::Earliest,
             OffsetReset::Latest => OffsetQuery::Latest,
             OffsetReset::None => {
