@@ -77,7 +77,7 @@ impl Group {
         if self.is_nothing() {
             return Err(GroupError::GroupIdNotFound);
         }
-        if self.has_members() {
+        if self.has_members() || !self.instances.is_empty() {
             return Err(GroupError::NonEmptyGroup);
         }
         let all: Vec<_> =

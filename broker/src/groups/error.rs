@@ -42,7 +42,7 @@ pub enum GroupError {
         is: &'static str,
     },
     /// The group still has members.
-    #[error("the group still has members; stop them first")]
+    #[error("the group still has members, or consumer instances; stop or delete them first")]
     NonEmptyGroup,
     /// The group has as many members as it may.
     #[error("the group has {max} members, and may not have more")]

@@ -1,11 +1,12 @@
-//! One group: of which kind it is, and its offsets.
+//! One group: of which kind it is, its offsets, and its consumer instances.
 //!
-//! *Invariant:* a group is kept while it has a kind or an offset; one that has neither is not there.
+//! *Invariant:* a group is kept while it has a kind, an offset or an instance; one that has none of these is not there.
 
 use super::classic::ClassicGroup;
 use super::consumer::ConsumerGroup;
 use super::error::GroupError;
 use super::ids::{GroupId, TopicIdPartition};
+use super::instances::GroupInstances;
 use super::offsets::GroupOffsets;
 use super::turn::Turn;
 use super::view::{GroupListing, GroupView};
@@ -28,6 +29,7 @@ pub(super) enum Kind {
 pub(super) struct Group {
     pub(super) kind: Kind,
     pub(super) offsets: GroupOffsets,
+    pub(super) instances: GroupInstances,
 }
 
 impl Group {
@@ -38,7 +40,7 @@ impl Group {
             Kind::Consumer(group) => group.was_never_kept(),
             Kind::Classic(group) => group.was_never_kept(),
         };
-        no_kind && self.offsets.is_empty()
+        no_kind && self.offsets.is_empty() && self.instances.is_empty()
     }
 
     pub(super) fn has_members(&self) -> bool {

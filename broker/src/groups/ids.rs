@@ -85,7 +85,7 @@ name! {
 pub struct Ticket(pub u64);
 
 /// A partition of a topic by identity, so that a topic made anew under the same name is another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TopicIdPartition {
     /// The topic.
     pub topic: TopicId,

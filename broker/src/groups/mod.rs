@@ -8,6 +8,7 @@
 //! - [`Shard`]: `shard` (dispatch), `replay` (loading), `group` (one group: its kind and its offsets), `turn`, `timers`
 //! - `commit`, `offsets`, `expiry`, `admin`: committed offsets, and groups from outside
 //! - `consumer/`: server-side assignment (KIP-848), also for members over HTTP; `classic/`: JoinGroup and SyncGroup
+//! - [`instances`]: consumer instances over HTTP, which are members through their polls
 //! - `assignor/`: who is to read what; `records/`: what is kept in the log
 //! - [`coordinator`]: the shell: a task for every shard that this broker leads
 //! - [`Request`], [`Reply`], [`GroupView`], [`GroupError`], [`GroupOptions`], [`Topics`]: the words spoken here
@@ -62,7 +63,7 @@ pub use offsets::Committed;
 pub use options::GroupOptions;
 pub use records::{
     AssignedPartitions, ClassicMemberValue, ClassicValue, CurrentValue, GroupEpochs, GroupRecord,
-    MemberProfile, MemberState, TargetPartitions,
+    InstanceValue, MemberProfile, MemberState, Position, TargetPartitions,
 };
 pub use reply::{ConsumerHeartbeatReply, FetchedOffset, JoinReply, Left, Outcome, Reply, SyncReply};
 pub use request::{

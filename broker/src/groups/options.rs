@@ -47,6 +47,22 @@ pub struct GroupOptions {
     pub protocols_max: usize,
     /// The most bytes that all members of a classic group may offer in metadata, and be given in assignments: each.
     pub group_bytes_max: usize,
+    /// `consumer.instance.timeout.ms`: a consumer instance over HTTP of which nothing is heard goes after so long.
+    pub instance_timeout_ms: u32,
+    /// How long such an instance that is a member of its group keeps its partitions without a poll or a commit.
+    pub instance_session_timeout_ms: u32,
+    /// How long a poll of an instance is left alone before a later one takes its place.
+    pub instance_patience_ms: u32,
+    /// The most instances of one group.
+    pub instances_per_group_max: usize,
+    /// The most instances of one shard.
+    pub instances_max: usize,
+    /// The most memory, roughly, that what the instances of one shard read may take.
+    pub instance_bytes_max: usize,
+    /// The most partitions that an instance may assign itself, or name in one request.
+    pub instance_partitions_max: usize,
+    /// The most polls of one instance that may wait for their turn.
+    pub instance_polls_max: usize,
 }
 
 impl GroupOptions {
@@ -82,6 +98,14 @@ impl Default for GroupOptions {
             client_metadata_bytes_max: 4_096,
             protocols_max: 32,
             group_bytes_max: 400_000,
+            instance_timeout_ms: 300_000,
+            instance_session_timeout_ms: 30_000,
+            instance_patience_ms: 500,
+            instances_per_group_max: 1_000,
+            instances_max: 2_000,
+            instance_bytes_max: 8 << 20,
+            instance_partitions_max: 10_000,
+            instance_polls_max: 16,
         }
     }
 }

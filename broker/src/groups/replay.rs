@@ -33,22 +33,22 @@ impl Shard {
     pub fn replay_record(&mut self, record: GroupRecord) {
         let id = record.group().clone();
         let mut group = self.groups.remove(&id).unwrap_or_default();
-        self.offset_bytes -= group.offsets.bytes();
+        self.leave_out(&group);
         group.replay(record);
-        self.offset_bytes += group.offsets.bytes();
-        if !group.is_nothing() {
-            self.groups.insert(id, group);
-        }
+        self.put_back(&id, group);
     }
 
     /// The log has been read: members have as long as ever from now.
     pub fn start(&mut self, now: Now) {
         let mut out = Outcome::default();
         for id in self.groups.keys().cloned().collect::<Vec<GroupId>>() {
-            self.on_group(&id, now, &mut out, |group, turn| match &group.kind {
-                Kind::Bare => {}
-                Kind::Consumer(group) => group.start_timers(turn),
-                Kind::Classic(group) => group.start_timers(turn),
+            self.on_group(&id, now, &mut out, |group, turn| {
+                group.instances.names().for_each(|name| turn.start_instance_timeout(name));
+                match &group.kind {
+                    Kind::Bare => {}
+                    Kind::Consumer(group) => group.start_timers(turn),
+                    Kind::Classic(group) => group.start_timers(turn),
+                }
             });
         }
         if !self.timers.is_set(&TimerKey::Sweep) {
@@ -90,6 +90,12 @@ impl Group {
             }
             GroupRecord::Current { member, value: Some(value), .. } => {
                 self.replayed_consumer().set_current(&member, value);
+            }
+            GroupRecord::Instance { instance, value: Some(value), .. } => {
+                self.instances.put(&instance, value)
+            }
+            GroupRecord::Instance { instance, value: None, .. } => {
+                self.instances.remove(&instance);
             }
             // A tombstone takes away what is there, and makes no group of what is not.
             GroupRecord::Member { member, value: None, .. } => {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::error::GroupError;
 use super::ids::{InstanceId, MemberId, Ticket, TopicIdPartition};
+use super::instances::{InstanceAnswer, InstanceRefusal};
 use super::offsets::Committed;
 use super::records::GroupRecord;
 use super::view::{GroupListing, GroupView};
@@ -52,6 +53,8 @@ pub enum Reply {
     DeleteGroup(Result<(), GroupError>),
     /// To a question.
     Describe(Result<Box<GroupView>, GroupError>),
+    /// To something of a consumer instance over HTTP.
+    Instance(Result<InstanceAnswer, InstanceRefusal>),
     /// To a question about all.
     List(Vec<GroupListing>),
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use super::ids::{GroupId, InstanceId, MemberId, TopicIdPartition};
+use super::instances::{InstanceCall, InstanceVerb};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName};
 
 /// One request. Each is answered once, by the [`super::Reply`] of the same name.
@@ -30,6 +31,8 @@ pub enum Request {
     DeleteGroup(GroupId),
     /// What a group is now.
     Describe(GroupId),
+    /// Something of a consumer instance over HTTP.
+    Instance(Box<InstanceCall>),
     /// The groups of the shard.
     List,
 }
@@ -192,6 +195,16 @@ pub struct DeleteOffsets {
 }
 
 impl Request {
+    /// Whether a group may come to be by it that was not there.
+    #[must_use]
+    pub fn makes_a_group(&self) -> bool {
+        match self {
+            Self::ConsumerHeartbeat(_) | Self::Join(_) | Self::Commit(_) => true,
+            Self::Instance(call) => matches!(call.verb, InstanceVerb::Create { .. }),
+            _ => false,
+        }
+    }
+
     /// The group that it is about; none if it is about all.
     #[must_use]
     pub fn group(&self) -> Option<&GroupId> {
@@ -205,6 +218,7 @@ impl Request {
             Self::FetchOffsets(request) => Some(&request.group),
             Self::DeleteOffsets(request) => Some(&request.group),
             Self::DeleteGroup(group) | Self::Describe(group) => Some(group),
+            Self::Instance(call) => Some(&call.group),
             Self::List => None,
         }
     }

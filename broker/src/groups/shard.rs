@@ -1,7 +1,7 @@
 //! All groups of one partition of the offsets topic: an input comes in, its group handles it, effects go out.
 //!
 //! *Invariant:* [`Shard::handle`] and [`Shard::tick`] leave no group behind that is nothing.
-//! *Invariant:* `offset_bytes` is the sum over the groups.
+//! *Invariant:* `offset_bytes`, `instance_count` and `instance_bytes` are the sums over the groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,13 +29,23 @@ pub struct Shard {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) timers: Timers,
     pub(super) offset_bytes: usize,
+    pub(super) instance_count: usize,
+    pub(super) instance_bytes: usize,
 }
 
 impl Shard {
     /// An empty shard.
     #[must_use]
     pub fn new(options: Arc<GroupOptions>, topics: Arc<Topics>) -> Self {
-        Self { options, topics, groups: BTreeMap::new(), timers: Timers::default(), offset_bytes: 0 }
+        Self {
+            options,
+            topics,
+            groups: BTreeMap::new(),
+            timers: Timers::default(),
+            offset_bytes: 0,
+            instance_count: 0,
+            instance_bytes: 0,
+        }
     }
 
     /// How many groups there are.
@@ -92,6 +102,14 @@ impl Shard {
                         group.sync_overdue(turn);
                     }
                 }),
+                TimerKey::Instance(group, instance) => {
+                    self.on_group(&group, now, &mut out, |entry, turn| {
+                        entry.instance_timed_out(turn, &instance)
+                    });
+                }
+                TimerKey::InstancePolls(group, instance) => {
+                    self.on_group(&group, now, &mut out, |entry, turn| entry.give_turns(turn, &instance));
+                }
                 TimerKey::Sweep => self.sweep(now, &mut out),
             }
         }
@@ -138,7 +156,7 @@ impl Shard {
         work: impl FnOnce(&mut Group, &mut Turn),
     ) {
         let mut group = self.groups.remove(id).unwrap_or_default();
-        self.offset_bytes -= group.offsets.bytes();
+        self.leave_out(&group);
         let mut turn = Turn {
             group: id,
             now,
@@ -150,9 +168,31 @@ impl Shard {
                 .options
                 .offset_bytes_max
                 .saturating_sub(self.offset_bytes + group.offsets.bytes()),
+            instances_left: self
+                .options
+                .instances_max
+                .saturating_sub(self.instance_count + group.instances.len()),
+            instance_room: self
+                .options
+                .instance_bytes_max
+                .saturating_sub(self.instance_bytes + group.instances.bytes()),
         };
         work(&mut group, &mut turn);
+        self.put_back(id, group);
+    }
+
+    /// Takes a group that has been taken out of the shard out of its sums.
+    pub(super) fn leave_out(&mut self, group: &Group) {
+        self.offset_bytes -= group.offsets.bytes();
+        self.instance_count -= group.instances.len();
+        self.instance_bytes -= group.instances.bytes();
+    }
+
+    /// Puts it back, and into the sums, unless it is nothing.
+    pub(super) fn put_back(&mut self, id: &GroupId, group: Group) {
         self.offset_bytes += group.offsets.bytes();
+        self.instance_count += group.instances.len();
+        self.instance_bytes += group.instances.bytes();
         if !group.is_nothing() {
             self.groups.insert(id.clone(), group);
         }
@@ -164,10 +204,8 @@ impl Shard {
             return Err(GroupError::InvalidGroupId);
         }
         self.options.check_text("group id", group.as_str())?;
-        let makes_one =
-            matches!(request, Request::ConsumerHeartbeat(_) | Request::Join(_) | Request::Commit(_));
         let max = self.options.groups_max;
-        if makes_one && !self.groups.contains_key(group) && self.groups.len() >= max {
+        if request.makes_a_group() && !self.groups.contains_key(group) && self.groups.len() >= max {
             return Err(GroupError::TooMany { what: "groups of one shard", max });
         }
         Ok(())
@@ -194,6 +232,7 @@ fn dispatch(group: &mut Group, turn: &mut Turn, ticket: Ticket, request: Request
         Request::FetchOffsets(request) => Reply::FetchOffsets(group.fetch_offsets(turn, &request)),
         Request::DeleteOffsets(request) => Reply::DeleteOffsets(group.delete_offsets(turn, &request)),
         Request::DeleteGroup(_) => Reply::DeleteGroup(group.delete(turn)),
+        Request::Instance(call) => return group.on_instance(turn, ticket, *call),
         Request::Describe(_) if group.is_nothing() => Reply::Describe(Err(GroupError::GroupIdNotFound)),
         Request::Describe(_) => Reply::Describe(Ok(Box::new(group.view(turn.group)))),
         Request::List => unreachable!("a list is of no group"),
@@ -263,6 +302,7 @@ fn refusal(request: &Request, refused: GroupError) -> Reply {
         Request::DeleteOffsets(_) => Reply::DeleteOffsets(Err(refused)),
         Request::DeleteGroup(_) => Reply::DeleteGroup(Err(refused)),
         Request::Describe(_) => Reply::Describe(Err(refused)),
+        Request::Instance(_) => Reply::Instance(Err(refused.into())),
         Request::List => Reply::List(Vec::new()),
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::ids::{GroupId, MemberId};
+use super::ids::{GroupId, InstanceName, MemberId};
 
 /// What comes due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,10 @@ pub(super) enum TimerKey {
     Join(GroupId),
     /// The members of a classic group have had time enough to ask for their assignment.
     Sync(GroupId),
+    /// Nothing has been heard of a consumer instance for too long.
+    Instance(GroupId, InstanceName),
+    /// A poll of a consumer instance waits for its turn.
+    InstancePolls(GroupId, InstanceName),
     /// Expired offsets are looked for, group by group.
     Sweep,
 }

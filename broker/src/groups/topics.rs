@@ -64,6 +64,11 @@ impl Topics {
         self.names.get(&id)
     }
 
+    /// The names of all.
+    pub(super) fn names(&self) -> impl Iterator<Item = &TopicName> {
+        self.by_name.keys()
+    }
+
     /// The partition by identity, if it exists.
     #[must_use]
     pub fn resolve(&self, name: &TopicName, partition: PartitionIndex) -> Option<TopicIdPartition> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::ids::{GroupId, MemberId, Ticket};
+use super::ids::{GroupId, InstanceName, MemberId, Ticket};
 use super::options::GroupOptions;
 use super::records::GroupRecord;
 use super::reply::{Outcome, Reply};
@@ -28,6 +28,10 @@ pub(super) struct Turn<'a> {
     pub(super) out: &'a mut Outcome,
     /// How many bytes more the shard's committed offsets may take.
     pub(super) offset_room: usize,
+    /// How many instances more the shard may have.
+    pub(super) instances_left: usize,
+    /// How many bytes more what instances read may take.
+    pub(super) instance_room: usize,
 }
 
 impl Turn<'_> {
@@ -53,6 +57,12 @@ impl Turn<'_> {
     pub(super) fn start_revocation(&mut self, member: &MemberId, rebalance_timeout_ms: u32) {
         let at = self.in_ms(rebalance_timeout_ms);
         self.timers.set(TimerKey::Revocation(self.group.clone(), member.clone()), at);
+    }
+
+    /// The consumer instance has been heard: its time begins anew.
+    pub(super) fn start_instance_timeout(&mut self, instance: &InstanceName) {
+        let at = self.in_ms(self.options.instance_timeout_ms);
+        self.timers.set(TimerKey::Instance(self.group.clone(), instance.clone()), at);
     }
 
     /// The member is gone, and its deadlines with it.

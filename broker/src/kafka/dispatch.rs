@@ -66,6 +66,12 @@ impl Handler for Dispatch {
             Request::Group(request) => {
                 async move { answer(Response::Group(this.group(caller, *request, claim).await)) }.boxed()
             }
+            Request::Instance(request) => {
+                holding(
+                    claim,
+                    async move { answer(Response::Instance(this.instance(&caller, request).await)) },
+                )
+            }
         }
     }
 }

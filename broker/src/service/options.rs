@@ -15,6 +15,8 @@ pub struct ServiceOptions {
     pub fetch_timeout_ms: u64,
     /// The longest that a read may wait for records.
     pub fetch_wait_ms_max: u64,
+    /// The longest that a poll of a consumer instance over HTTP may wait for records.
+    pub instance_wait_ms_max: u64,
     /// The longest that a follower's fetch which found records waits for producers that write at the same time.
     pub gather_ms_max: u64,
     /// How many bytes a read returns when its sender does not say.
@@ -54,6 +56,7 @@ impl Default for ServiceOptions {
             produce_timeout_ms_max: 120_000,
             fetch_timeout_ms: 10_000,
             fetch_wait_ms_max: 60_000,
+            instance_wait_ms_max: 30_000,
             gather_ms_max: 3,
             fetch_bytes_default: 1 << 20,
             fetch_bytes_max: 32 << 20,

@@ -59,6 +59,14 @@ pub fn supported_apis() -> &'static [ApiVersionRange] {
     SUPPORTED
 }
 
+/// All that is understood: what is advertised, and what brokers ask each other and nobody else.
+pub(super) fn known_apis() -> impl Iterator<Item = &'static ApiVersionRange> {
+    SUPPORTED.iter().chain(BETWEEN_BROKERS)
+}
+
+const BETWEEN_BROKERS: &[ApiVersionRange] =
+    &[ApiVersionRange { key: ApiKey::Instance, min: 0, max: super::instance::INSTANCE_VERSION }];
+
 /// Produce is advertised from 0 since librdkafka takes its absence for a broker that is too old; batches in the formats
 /// of those days are refused one by one. Where else the lowest version is not 0, the codec begins there.
 const SUPPORTED: &[ApiVersionRange] = &[

@@ -6,11 +6,7 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 use super::api_versions::request_into_codec;
 use super::header::{begin_request, begin_response, read_request_header, read_response_header};
 use super::{
-    AdminRequest, AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
-    ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse, InitProducerIdRequest,
-    InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
-    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, Request,
-    RequestHeader, Response, WireError, WireLimits,
+    AdminRequest, AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse, InitProducerIdRequest, InitProducerIdResponse, InstanceRequest, InstanceResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits,
 };
 
 /// The version in which brokers send `Produce` to each other.
@@ -58,6 +54,7 @@ pub fn decode_request(frame: Bytes, limits: &WireLimits) -> Result<(RequestHeade
         ApiKey::InitProducerId => {
             Request::InitProducerId(InitProducerIdRequest::from_codec(&read(decoder, version)?))
         }
+        ApiKey::Instance => Request::Instance(InstanceRequest::read(decoder)?),
         key => match GroupRequest::read(decoder, key, version)? {
             Some(request) => Request::Group(Box::new(request)),
             None => match AdminRequest::read(decoder, key, version)? {
@@ -101,6 +98,7 @@ pub fn encode_response(header: &RequestHeader, response: Response) -> Result<Vec
         Response::InitProducerId(response) => writer.message(&response.into_codec(), version)?,
         Response::Group(response) => response.write(&mut writer, version)?,
         Response::Admin(response) => response.write(&mut writer, version)?,
+        Response::Instance(response) => response.write(&mut writer),
     }
     writer.finish()
 }
@@ -127,6 +125,7 @@ pub fn encode_request(
         Request::InitProducerId(request) => writer.message(&request.into_codec(), version)?,
         Request::Group(request) => request.write(&mut writer)?,
         Request::Admin(request) => request.write(&mut writer)?,
+        Request::Instance(request) => request.write(&mut writer),
     }
     writer.finish()
 }
@@ -163,6 +162,7 @@ pub fn decode_response(api_key: i16, api_version: i16, frame: Bytes) -> Result<(
         ApiKey::InitProducerId => {
             Response::InitProducerId(InitProducerIdResponse::from_codec(&read(decoder, version)?))
         }
+        ApiKey::Instance => Response::Instance(InstanceResponse::read(decoder)?),
         key => match GroupResponse::read(decoder, key, version)? {
             Some(response) => Response::Group(response),
             None => match AdminResponse::read(decoder, key, version)? {

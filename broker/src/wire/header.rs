@@ -8,7 +8,7 @@
 use kafka_wire_core::{DecodeError, DecodeLimits, Decoder};
 
 use super::writer::FrameWriter;
-use super::{ApiVersionRange, WireError, supported_apis};
+use super::{ApiVersionRange, WireError, known_apis};
 
 /// Strings in messages: names, hosts, versions.
 const STRING_BYTES_MAX: usize = 1 << 15;
@@ -62,7 +62,7 @@ pub struct RequestHeader {
     pub client_id: Option<String>,
 }
 
-/// The requests that we serve, in the versions of [`supported_apis`].
+/// The requests that we serve, in the versions of [`supported_apis`](super::supported_apis).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i16)]
 pub enum ApiKey {
@@ -122,13 +122,15 @@ pub enum ApiKey {
     ConsumerGroupHeartbeat = 68,
     /// What such groups are now.
     ConsumerGroupDescribe = 69,
+    /// Something of a consumer instance over HTTP: between brokers only. A number far from Kafka's.
+    Instance = 10_000,
 }
 
 impl ApiKey {
     /// The key with this number, if we know it.
     #[must_use]
     pub fn from_code(code: i16) -> Option<Self> {
-        supported_apis().iter().map(|range| range.key).find(|key| key.code() == code)
+        known_apis().map(|range| range.key).find(|key| key.code() == code)
     }
 
     /// Its number.
@@ -139,7 +141,7 @@ impl ApiKey {
 
     /// The versions that we speak.
     pub(super) fn range(self) -> ApiVersionRange {
-        *supported_apis().iter().find(|range| range.key == self).expect("the table has every key")
+        *known_apis().find(|range| range.key == self).expect("the table has every key")
     }
 
     /// Whether messages of this version are flexible (KIP-482).
@@ -159,7 +161,7 @@ impl ApiKey {
             Self::DescribeGroups => 5,
             Self::JoinGroup | Self::OffsetFetch => 6,
             Self::OffsetCommit => 8,
-            Self::ConsumerGroupHeartbeat | Self::ConsumerGroupDescribe => 0,
+            Self::ConsumerGroupHeartbeat | Self::ConsumerGroupDescribe | Self::Instance => 0,
             Self::OffsetDelete => i16::MAX,
         };
         version >= first
@@ -182,7 +184,7 @@ pub(super) fn read_request_header(decoder: &mut Decoder) -> Result<(RequestHeade
     };
     let client_id = decoder.read_nullable_string();
     header.client_id = client_id.as_ref().ok().cloned().flatten().map(|id| id.into_string());
-    let Some(range) = supported_apis().iter().find(|range| range.key.code() == header.api_key) else {
+    let Some(range) = known_apis().find(|range| range.key.code() == header.api_key) else {
         return Err(WireError::UnknownApi { header });
     };
     let key = range.key;

@@ -5,7 +5,7 @@
 //!
 //! Between brokers the same protocol is spoken, with three facts more, in the tagged field [`PRIVATE_TAG`] that Kafka's own
 //! clients skip: the offset at which a forwarded produce is expected to land, what exactly became of it, and what a door
-//! knows of a group's member.
+//! knows of a group's member. And one request more, with a key of its own: [`InstanceRequest`].
 //!
 //! It does not read sockets, and does not look inside record batches.
 //!
@@ -24,6 +24,7 @@ mod frame;
 mod groups;
 mod header;
 mod init_producer_id;
+mod instance;
 mod link;
 mod list_offsets;
 mod metadata;
@@ -49,6 +50,7 @@ pub use admin::{
     IncrementalAlterConfigsResource, IncrementalAlterConfigsResponse, NO_AUTHORIZED_OPERATIONS,
     NewPartitions, NewTopic, NewTopicConfig, NewTopicResult, ResourceKind,
 };
+use api_versions::known_apis;
 pub use api_versions::{ApiVersionRange, ApiVersionsResponse, supported_apis};
 pub use delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic, DeletedRecords,
@@ -81,6 +83,7 @@ pub use groups::{
 };
 pub use header::{ApiKey, RequestHeader, WireLimits};
 pub use init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+pub use instance::{InstanceRequest, InstanceResponse};
 pub use link::{broker_of_link, link_client_id};
 pub use list_offsets::{
     DEBUGGING_REPLICA, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,

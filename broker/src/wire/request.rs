@@ -4,8 +4,9 @@ use super::frame::{
     API_VERSIONS_VERSION, DELETE_RECORDS_VERSION, FETCH_VERSION, INIT_PRODUCER_ID_VERSION,
     LIST_OFFSETS_VERSION, METADATA_VERSION, OFFSET_FOR_LEADER_EPOCH_VERSION, PRODUCE_VERSION,
 };
+use super::instance::INSTANCE_VERSION;
 use super::{
-    AdminRequest, ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest,
+    AdminRequest, ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest, InstanceRequest,
     ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
@@ -32,6 +33,8 @@ pub enum Request {
     Group(Box<GroupRequest>),
     /// Whatever administrators ask.
     Admin(Box<AdminRequest>),
+    /// Something of a consumer instance, between brokers.
+    Instance(InstanceRequest),
 }
 
 impl Request {
@@ -49,6 +52,7 @@ impl Request {
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(request) => request.key(),
             Self::Admin(request) => request.key(),
+            Self::Instance(_) => ApiKey::Instance,
         }
     }
 
@@ -66,6 +70,7 @@ impl Request {
             Self::InitProducerId(_) => INIT_PRODUCER_ID_VERSION,
             Self::Group(request) => request.version_sent(),
             Self::Admin(request) => request.version_sent(),
+            Self::Instance(_) => INSTANCE_VERSION,
         }
     }
 }

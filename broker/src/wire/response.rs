@@ -1,9 +1,7 @@
 //! The one enum of all responses.
 
 use super::{
-    AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse,
-    InitProducerIdResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse,
-    ProduceResponse,
+    AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse, InitProducerIdResponse, InstanceResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// A response's body.
@@ -29,6 +27,8 @@ pub enum Response {
     Group(GroupResponse),
     /// Whatever administrators ask.
     Admin(AdminResponse),
+    /// Something of a consumer instance, between brokers.
+    Instance(InstanceResponse),
 }
 
 impl Response {
@@ -46,6 +46,7 @@ impl Response {
             Self::InitProducerId(_) => ApiKey::InitProducerId,
             Self::Group(response) => response.key(),
             Self::Admin(response) => response.key(),
+            Self::Instance(_) => ApiKey::Instance,
         }
     }
 }

@@ -9,7 +9,7 @@
 //! - `target`: when the assignor runs; `reconcile`: one step of one member towards its target
 //! - `departure`: who leaves, and who is gone
 //! - `fencing`: whose offsets are taken
-//! - `describe`: the group from outside
+//! - `describe`: the group from outside; `instances`: what consumer instances, which are members, know of themselves
 //!
 //! A member that keeps nothing in process between its calls (HTTP) says so by an empty owned set: it then gives up and
 //! takes over in one step.
@@ -23,6 +23,7 @@ mod departure;
 mod describe;
 mod fencing;
 mod heartbeat;
+mod instances;
 mod reconcile;
 mod state;
 mod target;

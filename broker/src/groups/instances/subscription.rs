@@ -22,14 +22,35 @@ pub enum Subscription {
 }
 
 impl Subscription {
-    /// In words, for those who are told that another way was chosen.
+    /// Which way this is.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn mode(&self) -> Mode {
         match self {
-            Self::None => "no subscription",
-            Self::Topics(_) => "a subscription to topics",
-            Self::Pattern(_) => "a subscription by pattern",
-            Self::Assigned(_) => "an assignment of its own",
+            Self::None => Mode::None,
+            Self::Topics(_) => Mode::Topics,
+            Self::Pattern(_) => Mode::Pattern,
+            Self::Assigned(_) => Mode::Assigned,
+        }
+    }
+
+    /// Nothing named is nothing subscribed (as in Kafka's consumer).
+    #[must_use]
+    pub fn or_none(self) -> Self {
+        match self {
+            Self::Topics(topics) if topics.is_empty() => Self::None,
+            Self::Assigned(partitions) if partitions.is_empty() => Self::None,
+            other => other,
+        }
+    }
+
+    /// Roughly what it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        const EACH: usize = 64;
+        match self {
+            Self::None => 0,
+            Self::Topics(topics) => topics.iter().map(|topic| EACH + topic.as_str().len()).sum(),
+            Self::Pattern(pattern) => pattern.len(),
+            Self::Assigned(partitions) => partitions.iter().map(|tp| EACH + tp.topic.as_str().len()).sum(),
         }
     }
 
@@ -37,5 +58,32 @@ impl Subscription {
     #[must_use]
     pub fn is_of_a_member(&self) -> bool {
         matches!(self, Self::Topics(_) | Self::Pattern(_))
+    }
+}
+
+/// A way to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// None.
+    None,
+    /// Topics by name.
+    Topics,
+    /// Topics by pattern.
+    Pattern,
+    /// Partitions.
+    Assigned,
+}
+
+impl Mode {
+    /// In words, for those who are told that another way was chosen.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "no subscription",
+            Self::Topics => "a subscription to topics",
+            Self::Pattern => "a subscription by pattern",
+            Self::Assigned => "an assignment of its own",
+        }
     }
 }

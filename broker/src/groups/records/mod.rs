@@ -13,6 +13,7 @@
 //! 21505    group, member                    JSON: what the member said of itself
 //! 21506    group, member                    JSON: its target: {"<topic id>":[partition,...]}
 //! 21507    group, member                    JSON: its epochs, state, what it has: {"<topic id>":[[partition,since],...]}
+//! 21508    group, instance                  JSON: a consumer instance over HTTP, and where it reads
 //! ```
 //!
 //! An empty value is a tombstone. A group's end is written members first, then the group, so that a replay which stops
@@ -23,6 +24,7 @@
 
 mod classic;
 mod consumer;
+mod instance;
 mod offset;
 mod reader;
 mod writer;
@@ -32,13 +34,15 @@ pub use consumer::{
     AssignedPartitions, CurrentValue, GroupEpochs, MemberProfile, MemberState, TargetPartitions,
 };
 
+pub use instance::{InstanceValue, Position};
+
 use bytes::Bytes;
 
 use reader::Reader;
 use writer::Writer;
 
 use super::error::BadRecord;
-use super::ids::{GroupId, MemberId};
+use super::ids::{GroupId, InstanceName, MemberId};
 use super::offsets::Committed;
 use crate::types::{PartitionIndex, TopicName};
 
@@ -46,6 +50,7 @@ const CONSUMER_GROUP_KEY: i16 = 21_504;
 const CONSUMER_MEMBER_KEY: i16 = 21_505;
 const CONSUMER_TARGET_KEY: i16 = 21_506;
 const CONSUMER_CURRENT_KEY: i16 = 21_507;
+const INSTANCE_KEY: i16 = 21_508;
 
 /// One record; a value of `None` is a tombstone.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +107,15 @@ pub enum GroupRecord {
         /// What is kept.
         value: Option<CurrentValue>,
     },
+    /// A consumer instance over HTTP.
+    Instance {
+        /// The group.
+        group: GroupId,
+        /// The instance.
+        instance: InstanceName,
+        /// What is kept.
+        value: Option<InstanceValue>,
+    },
 }
 
 impl GroupRecord {
@@ -114,7 +128,8 @@ impl GroupRecord {
             | Self::Consumer { group, .. }
             | Self::Member { group, .. }
             | Self::Target { group, .. }
-            | Self::Current { group, .. } => group,
+            | Self::Current { group, .. }
+            | Self::Instance { group, .. } => group,
         }
     }
 
@@ -131,6 +146,9 @@ impl GroupRecord {
             Self::Member { group, member, .. } => member_key(&mut out, CONSUMER_MEMBER_KEY, group, member),
             Self::Target { group, member, .. } => member_key(&mut out, CONSUMER_TARGET_KEY, group, member),
             Self::Current { group, member, .. } => member_key(&mut out, CONSUMER_CURRENT_KEY, group, member),
+            Self::Instance { group, instance, .. } => {
+                out.i16(INSTANCE_KEY).string(group.as_str()).string(instance.as_str()).done();
+            }
         }
         out.into_bytes()
     }
@@ -145,6 +163,7 @@ impl GroupRecord {
             Self::Member { value, .. } => value.as_ref().map(consumer::write),
             Self::Target { value, .. } => value.as_ref().map(consumer::write),
             Self::Current { value, .. } => value.as_ref().map(consumer::write),
+            Self::Instance { value, .. } => value.as_ref().map(consumer::write),
         }
     }
 
@@ -178,6 +197,10 @@ impl GroupRecord {
             CONSUMER_CURRENT_KEY => {
                 let (group, member) = read_member_key(&mut key)?;
                 Self::Current { group, member, value: value.map(consumer::read).transpose()? }
+            }
+            INSTANCE_KEY => {
+                let (group, instance) = (key.string()?.into(), key.string()?.into());
+                Self::Instance { group, instance, value: value.map(consumer::read).transpose()? }
             }
             _ => return Ok(None),
         };

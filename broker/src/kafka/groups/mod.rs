@@ -9,6 +9,7 @@
 //! - `classic`: JoinGroup, SyncGroup, Heartbeat, LeaveGroup
 //! - `consumer`: ConsumerGroupHeartbeat, ConsumerGroupDescribe
 //! - `offsets`: OffsetCommit, OffsetFetch, OffsetDelete
+//! - `instances`: what other brokers ask about consumer instances over HTTP
 //! - `admin`: ListGroups, DescribeGroups, DeleteGroups
 //!
 //! *Invariant:* what waits for other members (JoinGroup, SyncGroup) holds no memory of the door while it waits, but for
@@ -20,4 +21,5 @@ mod find;
 mod classic;
 mod consumer;
 mod offsets;
+mod instances;
 mod admin;

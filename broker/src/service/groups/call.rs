@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::error::GroupCallError;
 use super::from_wire::{Told, reply_of};
+use super::instance_wire;
 use super::to_wire::request_of;
+use crate::groups::instances::InstanceCall;
 use crate::groups::{CoordinatorError, GroupId, Reply, Request};
 use crate::service::Service;
 use crate::service::forward::ForwardError;
@@ -28,7 +30,7 @@ impl Service {
         };
         let home = match self.home_of(&group) {
             Some(home) => home,
-            None if makes_a_group(&request) => self.make_home_of(&group, deadline).await?,
+            None if request.makes_a_group() => self.make_home_of(&group, deadline).await?,
             None => return Ok(of_no_group(&request)),
         };
         self.parts.metrics.group_requests.inc();
@@ -107,6 +109,9 @@ impl Service {
         request: &Request,
         deadline: Instant,
     ) -> Attempt {
+        if let Request::Instance(call) = request {
+            return self.attempt_instance_there(home, leader, call, deadline).await;
+        }
         let Some(message) = request_of(request) else {
             return Attempt::Again("only the coordinator itself takes this".to_owned());
         };
@@ -118,6 +123,26 @@ impl Service {
                 Told::Again(reason) => Attempt::Again(reason),
                 Told::Overloaded => Attempt::Failed(GroupCallError::Overloaded),
             },
+            Err(error) => Attempt::Again(error.to_string()),
+        }
+    }
+
+    async fn attempt_instance_there(
+        &self,
+        home: &TopicPartition,
+        leader: Incarnation,
+        call: &InstanceCall,
+        deadline: Instant,
+    ) -> Attempt {
+        let message = wire::Request::Instance(instance_wire::request_of(call));
+        match self.ask_leader(home, leader, message, deadline).await {
+            Ok(wire::Response::Instance(response)) => match instance_wire::reply_of(&response) {
+                Told::Reply(reply) => Attempt::Done(reply),
+                Told::Overloaded => Attempt::Failed(GroupCallError::Overloaded),
+                Told::Again(reason) => Attempt::Again(reason),
+                Told::OfTheOtherKind => Attempt::Again("it answered another request".to_owned()),
+            },
+            Ok(_) => Attempt::Again("it answered another request".to_owned()),
             Err(error) => Attempt::Again(error.to_string()),
         }
     }
@@ -152,8 +177,21 @@ impl Service {
         message: wire::GroupRequest,
         deadline: Instant,
     ) -> Result<wire::GroupResponse, ForwardError> {
+        match self.ask_leader(home, leader, wire::Request::Group(Box::new(message)), deadline).await? {
+            wire::Response::Group(response) => Ok(response),
+            _ => Err(ForwardError::Unknown("it answered another request".to_owned())),
+        }
+    }
+
+    async fn ask_leader(
+        &self,
+        home: &TopicPartition,
+        leader: Incarnation,
+        message: wire::Request,
+        deadline: Instant,
+    ) -> Result<wire::Response, ForwardError> {
         self.parts.metrics.forwards.inc();
-        let asked = self.parts.forward.call(leader.broker, wire::Request::Group(Box::new(message)), deadline);
+        let asked = self.parts.forward.call(leader.broker, message, deadline);
         let answer = tokio::select! {
             biased;
             answer = asked => answer,
@@ -161,20 +199,11 @@ impl Service {
                 Err(ForwardError::Unknown("it is not the coordinator any more".to_owned()))
             }
         };
-        match answer {
-            Ok(wire::Response::Group(response)) => Ok(response),
-            Ok(_) => Err(ForwardError::Unknown("it answered another request".to_owned())),
-            Err(error) => {
-                self.parts.metrics.forward_errors.inc();
-                Err(error)
-            }
+        if answer.is_err() {
+            self.parts.metrics.forward_errors.inc();
         }
+        answer
     }
-}
-
-/// Whether a request may make a group that was not there.
-fn makes_a_group(request: &Request) -> bool {
-    matches!(request, Request::ConsumerHeartbeat(_) | Request::Join(_) | Request::Commit(_))
 }
 
 /// What a group answers that cannot be there, since none is kept anywhere.
@@ -198,6 +227,7 @@ fn of_no_group(request: &Request) -> Reply {
         Request::Join(_) => Reply::Join(Err(E::UnknownMember)),
         Request::Commit(_) => Reply::Commit(Err(E::GroupIdNotFound)),
         Request::Describe(_) => Reply::Describe(Err(E::GroupIdNotFound)),
+        Request::Instance(_) => Reply::Instance(Err(crate::groups::instances::InstanceRefusal::NoInstance)),
         Request::List => Reply::List(Vec::new()),
     }
 }

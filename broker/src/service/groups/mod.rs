@@ -2,7 +2,8 @@
 //!
 //! - `call`: finds the coordinator, here or elsewhere, and asks again while that can help; `offsets_topic`: creates the
 //!   topic that groups are kept in, when it is first needed
-//! - `to_wire`, `from_wire`: the same question and its answer in the words that brokers speak; `refusals`: their errors
+//! - `to_wire`, `from_wire`: the same question and its answer in the words that brokers speak; `refusals`: their errors;
+//!   `instance_wire`: the same for consumer instances
 //! - `members`: join, heartbeat, leave; `offsets`: commit, read, forget; `lag`, `reset`; `listing`: list and describe
 //! - `poll`: a member's next records; `positions`: where it goes on; `read_many`: records of many leaders with one wait
 //!
@@ -12,6 +13,7 @@
 mod call;
 mod error;
 mod from_wire;
+mod instance_wire;
 mod lag;
 mod listing;
 mod members;
@@ -33,6 +35,7 @@ pub(in crate::service) use positions::Whose;
 pub(in crate::service) use read_many::{Got, Want};
 
 pub use error::GroupCallError;
+pub use instance_wire::{asked_by_broker, told_to_broker};
 pub use lag::{Lag, LagOfPartition};
 pub use members::{Assignment, JoinGroup, JoinedGroup, MemberBeat};
 pub use poll::{Poll, PollToken, Polled, PolledPartition};

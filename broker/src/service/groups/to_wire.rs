@@ -6,7 +6,8 @@ use crate::groups::{Commit, ConsumerHeartbeat, FetchOffsets, Leave, Request, Top
 use crate::types::{PartitionIndex, TopicName};
 use crate::wire;
 
-/// The message, or `None` for what is only taken from the client itself: classic members call their coordinator.
+/// The message, or `None` for what is only taken from the client itself (classic members call their coordinator), and
+/// for consumer instances, which have a message of their own.
 pub(super) fn request_of(request: &Request) -> Option<wire::GroupRequest> {
     use wire::GroupRequest as G;
     Some(match request {
@@ -27,7 +28,11 @@ pub(super) fn request_of(request: &Request) -> Option<wire::GroupRequest> {
         Request::Describe(group) => G::ConsumerGroupDescribe(wire::ConsumerGroupDescribeRequest {
             groups: vec![group.as_str().to_owned()],
         }),
-        Request::Join(_) | Request::Sync(_) | Request::Heartbeat(_) | Request::List => return None,
+        Request::Join(_)
+        | Request::Sync(_)
+        | Request::Heartbeat(_)
+        | Request::Instance(_)
+        | Request::List => return None,
     })
 }
 

@@ -36,6 +36,14 @@ pub enum InstanceError {
         /// Whether the group assigns to it, and not itself.
         is_member: bool,
     },
+    /// The instance was silent for so long that its group gave its partitions to others. (409, 40903)
+    #[error(
+        "the instance was silent for too long, and others of its group have its partitions; poll to have some again"
+    )]
+    Lapsed,
+    /// An instance that assigns partitions itself commits in a group that has members. (409, 40903)
+    #[error("the group has members, which commit for it; use a group of its own, or subscribe to topics")]
+    NotAMember,
     /// The client wants another format. (406, 40601)
     #[error(
         "The requested embedded data format does not match the deserializer for this consumer instance: it is {}, not \

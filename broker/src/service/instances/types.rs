@@ -66,7 +66,7 @@ pub enum SeekTo {
 /// An instance asks for its next records.
 #[derive(Clone, Copy, Debug)]
 pub struct PollInstance {
-    /// How long to wait; `None` is as long as the instance says. No longer than `fetch.wait.max.ms` of instances.
+    /// How long to wait; `None` is as long as the instance says. No longer than the setting `consumer.request.timeout.max.ms` allows.
     pub timeout: Option<Duration>,
     /// How many bytes of keys and values at most; but one record is always returned.
     pub max_bytes: usize,

@@ -1,0 +1,1 @@
+//! Instances over a real log.
