@@ -49,6 +49,7 @@ fn requests() -> Vec<Request> {
     let ended =
         EpochPartition { index: 1, current_leader_epoch: LeaderEpoch(2), leader_epoch: LeaderEpoch(1) };
     vec![
+        Request::Instance(InstanceRequest { question: Bytes::from_static(b"{}") }),
         Request::Produce(ProduceRequest {
             transactional: false,
             acks: -1,

@@ -56,6 +56,19 @@ fn samples() -> Vec<GroupRecord> {
         partition: PartitionIndex(1),
         value,
     };
+    let instance = InstanceValue {
+        created_by: Uuid::from_u128(9),
+        spec: Default::default(),
+        subscription: crate::groups::instances::Subscription::Topics([topic.clone()].into()),
+        member: Some(member.clone()),
+        turn: 3,
+        last_poll: Some(Uuid::from_u128(8)),
+        positions: [(
+            one,
+            Position { since: 2, acked: Offset(4), delivered: Offset(7), committed: Some(Offset(3)) },
+        )]
+        .into(),
+    };
     vec![
         offset(Some(committed(Some(TopicId(Uuid::from_u128(5)))))),
         offset(Some(committed(None))),
@@ -81,7 +94,9 @@ fn samples() -> Vec<GroupRecord> {
             value: Some(TargetPartitions { partitions: [one].into() }),
         },
         GroupRecord::Current { group: group.clone(), member: member.clone(), value: Some(current) },
-        GroupRecord::Current { group, member, value: None },
+        GroupRecord::Current { group: group.clone(), member, value: None },
+        GroupRecord::Instance { group: group.clone(), instance: "i".into(), value: Some(instance) },
+        GroupRecord::Instance { group, instance: "i".into(), value: None },
     ]
 }
 

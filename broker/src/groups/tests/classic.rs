@@ -24,7 +24,7 @@ fn join(member: &str) -> Join {
     }
 }
 
-fn named(name: &str) -> Join {
+pub(super) fn named(name: &str) -> Join {
     Join { fresh_member: name.into(), ..join("") }
 }
 

@@ -2,6 +2,9 @@
 
 mod classic;
 mod consumer;
+mod instance_polls;
+mod instance_properties;
+mod instances;
 mod offsets;
 mod properties;
 
@@ -132,7 +135,8 @@ impl World {
     fn check_replay(&self) {
         let loaded = self.loaded();
         assert_eq!(durable(&self.shard, &self.shard), durable(&loaded, &self.shard));
-        assert_eq!(loaded.offset_bytes, self.shard.offset_bytes);
+        let sums = |shard: &Shard| (shard.offset_bytes, shard.instance_count, shard.instance_bytes);
+        assert_eq!(sums(&loaded), sums(&self.shard));
     }
 }
 
@@ -153,9 +157,11 @@ fn durable(shard: &Shard, live: &Shard) -> Vec<String> {
                 Kind::Classic(group) => format!("{:?}", group.value()),
                 Kind::Bare => String::new(),
             };
-            (id, kind, &group.offsets)
+            (id, kind, &group.offsets, group.instances.durable())
         })
-        .filter(|(_, kind, offsets)| !kind.is_empty() || !offsets.is_empty())
+        .filter(|(_, kind, offsets, instances)| {
+            !kind.is_empty() || !offsets.is_empty() || !instances.is_empty()
+        })
         .map(|all| format!("{all:?}"))
         .collect()
 }
