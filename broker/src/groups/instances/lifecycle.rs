@@ -40,6 +40,12 @@ impl Group {
             InstanceVerb::Seek(seeks) => self.seek_instance(turn, name, &seeks),
             InstanceVerb::Begin(begin) => return self.begin_or_park(turn, ticket, name, begin),
             InstanceVerb::Progress(progress) => self.poll_progress(turn, name, &progress),
+            InstanceVerb::Abandon(poll) => {
+                if let Some(instance) = self.instances.transient(name) {
+                    instance.open.take_if(|open| open.poll == poll);
+                }
+                Ok(InstanceAnswer::Done)
+            }
             InstanceVerb::CommitDelivered => self.commit_delivered(turn, name),
             InstanceVerb::Commit(commits) => self.commit_for_instance(turn, name, &commits),
             InstanceVerb::Committed(partitions) => self.committed_for_instance(turn, partitions),

@@ -21,6 +21,22 @@ fn committed(topic_id: Option<TopicId>) -> Committed {
     }
 }
 
+fn instance(topic: TopicName, one: TopicIdPartition) -> InstanceValue {
+    InstanceValue {
+        created_by: Uuid::from_u128(9),
+        spec: Default::default(),
+        subscription: crate::groups::instances::Subscription::Topics([topic].into()),
+        member: Some("m".into()),
+        turn: 3,
+        last_poll: Some(Uuid::from_u128(8)),
+        positions: [(
+            one,
+            Position { since: 2, acked: Offset(4), delivered: Offset(7), committed: Some(Offset(3)) },
+        )]
+        .into(),
+    }
+}
+
 fn samples() -> Vec<GroupRecord> {
     let (group, member): (GroupId, MemberId) = ("g".into(), "m".into());
     let one = TopicIdPartition::new(TopicId(Uuid::from_u128(5)), PartitionIndex(3));
@@ -56,19 +72,6 @@ fn samples() -> Vec<GroupRecord> {
         partition: PartitionIndex(1),
         value,
     };
-    let instance = InstanceValue {
-        created_by: Uuid::from_u128(9),
-        spec: Default::default(),
-        subscription: crate::groups::instances::Subscription::Topics([topic.clone()].into()),
-        member: Some(member.clone()),
-        turn: 3,
-        last_poll: Some(Uuid::from_u128(8)),
-        positions: [(
-            one,
-            Position { since: 2, acked: Offset(4), delivered: Offset(7), committed: Some(Offset(3)) },
-        )]
-        .into(),
-    };
     vec![
         offset(Some(committed(Some(TopicId(Uuid::from_u128(5)))))),
         offset(Some(committed(None))),
@@ -95,7 +98,11 @@ fn samples() -> Vec<GroupRecord> {
         },
         GroupRecord::Current { group: group.clone(), member: member.clone(), value: Some(current) },
         GroupRecord::Current { group: group.clone(), member, value: None },
-        GroupRecord::Instance { group: group.clone(), instance: "i".into(), value: Some(instance) },
+        GroupRecord::Instance {
+            group: group.clone(),
+            instance: "i".into(),
+            value: Some(instance(topic, one)),
+        },
         GroupRecord::Instance { group, instance: "i".into(), value: None },
     ]
 }

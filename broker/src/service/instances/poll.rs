@@ -86,21 +86,30 @@ impl Service {
             reads: Reads::default(),
             fenced: 0,
         };
+        let polled = self.poll_rounds(&mut round).await;
+        if polled.is_err() && round.begun.is_some() {
+            // The next need not wait for this one. If that is not heard, it waits a little.
+            let _ = self.ask_instance_once(group, name, InstanceVerb::Abandon(id)).await;
+        }
+        polled
+    }
+
+    async fn poll_rounds(&self, round: &mut Round<'_>) -> Result<PolledInstance, InstanceError> {
         loop {
-            match self.begin_round(&mut round).await? {
+            match self.begin_round(round).await? {
                 Standing::Good => {}
-                Standing::Superseded => return self.nothing(&round).await,
+                Standing::Superseded => return self.nothing(round).await,
                 Standing::Fenced => continue,
             }
-            match self.go_round(&mut round).await? {
+            match self.go_round(round).await? {
                 Ok(Some(polled)) => return Ok(polled),
                 Ok(None) | Err(Standing::Good) => {}
-                Err(Standing::Superseded) => return self.nothing(&round).await,
+                Err(Standing::Superseded) => return self.nothing(round).await,
                 Err(Standing::Fenced) => {
                     round.fenced += 1;
                     round.reads = Reads::default();
                     if round.fenced > FENCED_MAX {
-                        return self.nothing(&round).await;
+                        return self.nothing(round).await;
                     }
                 }
             }
@@ -125,14 +134,12 @@ impl Service {
             Err(InstanceRefusal::Superseded) => return Ok(Standing::Superseded),
             Err(refused) => return Err(error_of(refused, &verb)),
         };
-        if !begun.spec.format.is_served() {
-            return Err(InstanceError::UnservedFormat(begun.spec.format));
-        }
         let own = Duration::from_millis(u64::from(begun.spec.request_timeout_ms));
         round.wait_until = round.started + round.wish.timeout.unwrap_or(own).min(longest);
         round.reads.take_over(&begun, |id| self.name_of(id));
+        let format = begun.spec.format;
         round.begun = Some(begun);
-        Ok(Standing::Good)
+        if format.is_served() { Ok(Standing::Good) } else { Err(InstanceError::UnservedFormat(format)) }
     }
 
     /// Reads until records come, the poll's time is over, or it is time to be heard again (`None`).
