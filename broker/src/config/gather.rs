@@ -204,6 +204,10 @@ impl Config {
             groups.heartbeat_interval_ms < groups.session_timeout_ms,
             "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms",
         )?;
+        demand(
+            groups.instance_session_timeout_ms.min(groups.instance_timeout_ms) >= 100,
+            "consumer.instance.timeout.ms and consumer.instance.session.timeout.ms must be 100 or more",
+        )?;
         demand(self.coordinator.offsets_partitions >= 1, "offsets.topic.num.partitions must be 1 or more")?;
         demand(
             self.replication.compaction_bytes_per_second_max > 0 || !self.replication.compaction_enabled,

@@ -122,7 +122,10 @@ impl Group {
             (Kind::Consumer(group), Some((member, _))) => group.is_settled(member),
             _ => false,
         };
-        let beat_ms = turn.options.heartbeat_interval_ms.min(turn.options.instance_session_timeout_ms / 3);
+        let options = turn.options;
+        // Well before its member, or itself, is taken for gone.
+        let patience_ms = options.instance_session_timeout_ms.min(options.instance_timeout_ms);
+        let beat_ms = options.heartbeat_interval_ms.min(patience_ms / 3);
         let beat_ms = if is_settled && !owned.is_empty() { beat_ms } else { beat_ms.min(UNSETTLED_BEAT_MS) };
         Ok(InstanceAnswer::Begun(Begun {
             spec: kept.spec.clone(),

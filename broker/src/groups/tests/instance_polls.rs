@@ -161,6 +161,21 @@ fn a_silent_instance_loses_its_partitions_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_group_that_was_another_in_between_counts_its_epochs_anew() {
+    let mut world = World::new();
+    world.reader("i", false);
+    world.delivers("i", 1, &[(0, 5, 8)]).unwrap();
+    world.pass(31_000);
+    let ticket = world.send(Request::Join(super::classic::named("c")));
+    world.pass(3_000);
+    assert!(matches!(world.reply(ticket), Some(Reply::Join(Ok(_)))));
+    let leave = Leave { group: "g".into(), members: vec![("c".into(), None)] };
+    world.ask(Request::Leave(leave));
+    assert_eq!(world.commits(commit("", -1, 0, 20)), Ok(Ok(())));
+    assert_eq!(starts(&world.begin("i", 2))[0], (0, Some(20)), "the same epoch is not the same possession");
+}
+
+#[test]
 fn a_position_that_was_found_is_kept_before_anything_is_delivered() {
     let mut world = World::new();
     world.reader("i", false);

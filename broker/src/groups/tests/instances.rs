@@ -250,6 +250,9 @@ fn instances_share_a_group_with_other_members_and_nobody_shares_a_partition() {
     all.extend(partitions(&native));
     all.sort_unstable();
     assert_eq!(all, [0, 1, 2, 3]);
+    world.instance("i", InstanceVerb::Delete).unwrap();
+    let native = world.holds("native", native.epoch, &[]).unwrap();
+    assert_eq!(partitions(&native), [0, 1, 2, 3], "who is deleted leaves at once");
 }
 
 #[test]
