@@ -73,8 +73,11 @@ pub(super) fn select(
     }
 }
 
+/// What a record counts for: its key, its value and its headers, as they are kept.
 fn size(record: &Record) -> usize {
-    record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len)
+    let len = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    let headers = record.headers.iter().map(|(name, value)| name.len() + len(value));
+    len(&record.key) + len(&record.value) + headers.sum::<usize>()
 }
 
 /// The records of a piece, decoded batch by batch as they are asked for.
@@ -123,7 +126,7 @@ fn damaged(reason: String) -> InstanceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::BatchBuilder;
+    use crate::record::{BatchBuilder, HeaderRef};
     use crate::types::{PartitionIndex, TopicName};
 
     const LIMITS: BatchLimits =
@@ -164,6 +167,17 @@ mod tests {
         let replayed = [piece(&one, 0, 2, &["aaa", "bbb", "ccc"])];
         let some = select(&replayed, EmbeddedFormat::Binary, 100, &LIMITS).unwrap();
         assert_eq!((told(&some), some.ends), (vec![(0, 0), (0, 1)], vec![Offset(2)]));
+    }
+
+    #[test]
+    fn headers_count_too() {
+        let mut builder = BatchBuilder::new();
+        let header = HeaderRef { name: "name", value: Some(b"0123456789") };
+        (0..3).for_each(|_| builder.push(1, None, Some(b"v"), std::slice::from_ref(&header)));
+        let (one, batches) = (tp(0), vec![builder.finish_mut(None).freeze()]);
+        let piece = Piece { tp: &one, from: Offset(0), until: Offset(3), batches };
+        let some = select(&[piece], EmbeddedFormat::Text, 30, &LIMITS).unwrap();
+        assert_eq!(told(&some), [(0, 0), (0, 1)]);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub enum SeekTo {
 pub struct PollInstance {
     /// How long to wait; `None` is as long as the instance says. No longer than the setting `consumer.request.timeout.max.ms` allows.
     pub timeout: Option<Duration>,
-    /// How many bytes of keys and values at most; but one record is always returned.
+    /// How many bytes of keys, values and headers at most; but one record is always returned.
     pub max_bytes: usize,
     /// Whether to return again what the last poll delivered and nothing has acknowledged; if there is nothing of that
     /// kind, it is a poll like any other.
