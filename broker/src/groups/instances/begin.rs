@@ -1,4 +1,4 @@
-//! A poll begins: the one before is acknowledged, the member heartbeats, and the poll is told where to read.
+//! A poll begins: the one before is acknowledged if its answer was told, else repeated, the member heartbeats, and the poll is told where to read.
 //!
 //! What the acknowledgement means for the positions is written when the poll ends, with what it delivers; only the commit
 //! of an instance that commits by itself is written here. If nothing comes of the poll, the next one acknowledges the
@@ -10,7 +10,7 @@ use super::call::{BeginPoll, Begun, BegunPartition, InstanceAnswer};
 use super::lifecycle::Answer;
 use super::membership::Owned;
 use super::refusal::InstanceRefusal;
-use super::state::OpenPoll;
+use super::state::{OpenPoll, Receipt};
 use super::subscription::{Mode, Subscription};
 use crate::groups::group::{Group, Kind};
 use crate::groups::ids::{InstanceName, TopicIdPartition};
@@ -36,7 +36,8 @@ impl Group {
         let under_way =
             instance.open.as_ref().filter(|open| open.poll == begin.poll).map(|open| open.replays);
         let has_outstanding = kept.positions.values().any(|at| at.acked < at.delivered);
-        let replays = under_way.unwrap_or(begin.replay && has_outstanding);
+        let had_it = instance.receipt == Receipt::Told;
+        let replays = under_way.unwrap_or(has_outstanding && (begin.replay || !had_it));
         if under_way.is_none() && !replays {
             // Before the heartbeat, in which the member may give partitions up.
             self.commit_acknowledged(turn, name);

@@ -48,6 +48,8 @@ pub enum InstanceVerb {
     Begin(BeginPoll),
     /// To know how far a poll is.
     Progress(PollProgress),
+    /// That the answer of a poll leaves now: whoever polls next has had it.
+    Told(Uuid),
     /// To end a poll that delivers nothing, and settles nothing: it failed.
     Abandon(Uuid),
     /// To commit all that was delivered.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::call::{InstanceAnswer, InstanceCommit};
 use super::lifecycle::Answer;
 use super::refusal::{Bounded, InstanceRefusal};
+use super::state::Receipt;
 use crate::groups::error::GroupError;
 use crate::groups::group::Group;
 use crate::groups::ids::{InstanceName, MemberId, TopicIdPartition};
@@ -16,6 +17,17 @@ use crate::groups::records::Position;
 use crate::groups::request::{Commit, CommitOffset, FetchOffsets};
 use crate::groups::turn::Turn;
 use crate::types::{LeaderEpoch, Offset, TopicPartition};
+
+/// How far positions are committed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum UpTo {
+    /// To what was delivered, which is acknowledged thereby.
+    Delivered,
+    /// To what is acknowledged.
+    Acked,
+    /// To what was delivered; a poll that has begun acknowledges it, and writes so when it ends.
+    Acknowledging,
+}
 
 impl Group {
     /// Commits and acknowledges all that was delivered.
@@ -31,7 +43,16 @@ impl Group {
         };
         let own: Vec<_> =
             kept.positions.iter().filter(|(id, at)| is_its_own(id, at)).map(|(id, _)| *id).collect();
-        self.commit_positions(turn, name, committer, own, true)?;
+        // What the client was never given it cannot mean. After a failover nobody knows; then its word counts: more often
+        // than not it commits what it has worked off.
+        let is_open = self.instances.get(name).is_some_and(|instance| instance.receipt == Receipt::Open);
+        self.commit_positions(
+            turn,
+            name,
+            committer,
+            own,
+            if is_open { UpTo::Acked } else { UpTo::Delivered },
+        )?;
         self.heard_from_instance(turn, name);
         Ok(InstanceAnswer::Done)
     }
@@ -47,31 +68,32 @@ impl Group {
         }
         let held = kept.positions.iter().filter(|(id, at)| owned.get(id) == Some(&at.since));
         let own = held.map(|(id, _)| *id).collect();
-        if let Err(refused) = self.commit_positions(turn, name, committer, own, false) {
+        if let Err(refused) = self.commit_positions(turn, name, committer, own, UpTo::Acknowledging) {
             tracing::warn!(group = %turn.group, instance = %name, ?refused, "an instance cannot commit by itself");
         }
     }
 
-    /// Commits what was delivered in `own`, where that is not committed yet.
+    /// Commits positions in `own`, where that is not done yet.
     fn commit_positions(
         &mut self,
         turn: &mut Turn,
         name: &InstanceName,
         committer: (MemberId, i32),
         own: Vec<TopicIdPartition>,
-        acknowledges: bool,
+        up_to: UpTo,
     ) -> Result<(), InstanceRefusal> {
         let mut kept = self.kept(name)?;
         let mut offsets = Vec::new();
         for id in own {
             let Some(at) = kept.positions.get_mut(&id) else { continue };
             let Some(topic) = turn.topics.name(id.topic) else { continue };
-            if self.committed_in(turn, &id) != Some(at.delivered) {
+            let offset = if up_to == UpTo::Acked { at.acked } else { at.delivered };
+            if self.committed_in(turn, &id) != Some(offset) {
                 let tp = TopicPartition::new(topic.clone(), id.partition);
-                offsets.push(commit_offset(&tp, at.delivered, String::new()));
+                offsets.push(commit_offset(&tp, offset, String::new()));
             }
-            if acknowledges {
-                (at.acked, at.committed) = (at.delivered, Some(at.delivered));
+            if up_to != UpTo::Acknowledging {
+                (at.acked, at.committed) = (offset, Some(offset));
             }
         }
         self.commit_all(turn, committer, offsets)?;

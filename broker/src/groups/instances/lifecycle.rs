@@ -40,6 +40,7 @@ impl Group {
             InstanceVerb::Seek(seeks) => self.seek_instance(turn, name, &seeks),
             InstanceVerb::Begin(begin) => return self.begin_or_park(turn, ticket, name, begin),
             InstanceVerb::Progress(progress) => self.poll_progress(turn, name, &progress),
+            InstanceVerb::Told(poll) => self.poll_told(name, poll),
             InstanceVerb::Abandon(poll) => {
                 if let Some(instance) = self.instances.transient(name) {
                     instance.open.take_if(|open| open.poll == poll);

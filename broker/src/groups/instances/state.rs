@@ -28,10 +28,23 @@ pub(in crate::groups) struct Instance {
     pub(super) open: Option<OpenPoll>,
     /// The last poll that began here, whether it is under way or not; none since the shard was loaded.
     pub(super) last_begun: Option<Uuid>,
+    /// Whether the client was given what the last poll delivered.
+    pub(super) receipt: Receipt,
     /// Polls that wait for their turn.
     pub(super) parked: VecDeque<ParkedPoll>,
     /// The topics that its pattern matches, in a version of the view of topics.
     pub(super) matched: Option<(u64, BTreeSet<TopicName>)>,
+}
+
+/// Whether the client was given what was delivered and is not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// Nobody knows: the shard was loaded since.
+    Unknown,
+    /// The broker that polled has not said so, and may be gone, or its client.
+    Open,
+    /// It has: what is delivered is acknowledged by the next poll.
+    Told,
 }
 
 /// A poll under way.
@@ -58,7 +71,14 @@ pub(super) struct ParkedPoll {
 
 impl Instance {
     fn new(kept: InstanceValue) -> Self {
-        Self { kept, open: None, last_begun: None, parked: VecDeque::new(), matched: None }
+        Self {
+            kept,
+            open: None,
+            last_begun: None,
+            receipt: Receipt::Unknown,
+            parked: VecDeque::new(),
+            matched: None,
+        }
     }
 
     fn bytes(&self) -> usize {

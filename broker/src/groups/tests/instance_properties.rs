@@ -58,6 +58,10 @@ struct Play {
     partitions: i32,
     native: Option<i32>,
     waiting_from: u64,
+    /// What polls that ended delivered.
+    ended: BTreeMap<u128, Vec<PartitionProgress>>,
+    /// Whose last answer did not arrive.
+    lost: Vec<bool>,
     /// How far each partition has been delivered to anyone.
     told: BTreeMap<TopicIdPartition, i64>,
 }
@@ -75,6 +79,8 @@ impl Play {
             partitions: 4,
             native: None,
             waiting_from: 1,
+            ended: BTreeMap::new(),
+            lost: vec![false; INSTANCES],
             told: BTreeMap::new(),
         }
     }
@@ -101,6 +107,8 @@ impl Play {
                 }
             }
             Step::End(who, back, count) => self.end(who, back, count),
+            // Who has lost an answer polls again before it commits.
+            Step::Commit(who) if self.lost[who] => {}
             Step::Commit(who) => {
                 let _ = self.world.instance(&name(who), InstanceVerb::CommitDelivered);
             }
@@ -150,11 +158,24 @@ impl Play {
                 PartitionProgress { id: one.id, since: one.since, from, to }
             })
             .collect();
+        // What has ended is told again as it was.
+        let partitions = self.ended.get(&poll).cloned().unwrap_or(partitions);
         let before = self.durable();
         let progress =
             PollProgress { poll: Uuid::from_u128(poll), ends: true, partitions: partitions.clone() };
         match self.world.instance(&name(who), InstanceVerb::Progress(progress)) {
             Ok(_) => {
+                self.ended.insert(poll, partitions.clone());
+                // Now and then the answer is lost on the way: nobody was told of it.
+                if count == 3 {
+                    self.lost[who] = true;
+                    return;
+                }
+                let told = InstanceVerb::Told(Uuid::from_u128(poll));
+                if self.world.instance(&name(who), told).is_err() && count > 0 {
+                    return;
+                }
+                self.lost[who] = false;
                 for one in partitions {
                     let told = self.told.entry(one.id).or_insert(0);
                     *told = one.to.0.max(*told);

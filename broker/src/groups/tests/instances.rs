@@ -92,7 +92,11 @@ impl World {
         });
         let progress =
             PollProgress { poll: Uuid::from_u128(poll), ends: true, partitions: partitions.collect() };
-        self.instance(instance, InstanceVerb::Progress(progress))
+        let ended = self.instance(instance, InstanceVerb::Progress(progress));
+        if ended.is_ok() && !to.is_empty() {
+            self.instance(instance, InstanceVerb::Told(Uuid::from_u128(poll))).unwrap();
+        }
+        ended
     }
 
     pub(super) fn assignment(&mut self, instance: &str) -> Vec<TopicPartition> {

@@ -3,11 +3,12 @@
 //! ```text
 //! coordinator: begin        -> what to read, and from where
 //! leaders:     read         -> records, or nothing for as long as the poll waits; now and then `begin` again
-//! coordinator: progress     -> what is delivered; only then the answer leaves
+//! coordinator: progress     -> what is delivered is written down
+//! coordinator: told         -> the answer leaves now
 //! ```
 //!
-//! Nothing is kept here. A broker that dies in the middle has delivered nothing; a coordinator that dies has kept, in its
-//! log, what every answer that left had delivered.
+//! Nothing is kept here. A broker that dies in the middle has told nothing, and the next poll brings the same again; a
+//! coordinator that dies has kept, in its log, what every answer that left had delivered.
 //!
 //! *Invariant:* no record leaves that the coordinator does not know to be delivered by this poll.
 //! *Invariant:* a position that was found (by `auto.offset.reset`) is kept before it is waited at, so that nothing which
@@ -87,8 +88,9 @@ impl Service {
             fenced: 0,
         };
         let polled = self.poll_rounds(&mut round).await;
-        if polled.is_err() && round.begun.is_some() {
-            // The next need not wait for this one. If that is not heard, it waits a little.
+        let failed_here = polled.as_ref().is_err_and(|error| !matches!(error, InstanceError::Call(_)));
+        if failed_here && round.begun.is_some() {
+            // The next need not wait for this one. Where nobody answers anyway, it waits a little.
             let _ = self.ask_instance_once(group, name, InstanceVerb::Abandon(id)).await;
         }
         polled
@@ -266,9 +268,23 @@ impl Service {
             Standing::Good => {}
             other => return Ok(Err(other)),
         }
+        if !records.is_empty() && !self.tell_told(round).await? {
+            return Ok(Err(Standing::Superseded));
+        }
         let (format, dialect) = (begun.spec.format, begun.spec.dialect);
         let admitted = std::mem::take(&mut round.reads).into_admitted();
         Ok(Ok(PolledInstance { records, format, dialect, admitted }))
+    }
+
+    /// Says that the answer leaves. Whatever prevents that (a request that its client gives up, a broker that dies, a
+    /// coordinator that does not answer) has the next poll bring the same again.
+    async fn tell_told(&self, round: &Round<'_>) -> Result<bool, InstanceError> {
+        let verb = InstanceVerb::Told(round.id);
+        match self.ask_instance_once(round.group, round.name, verb.clone()).await? {
+            Ok(_) => Ok(true),
+            Err(InstanceRefusal::Superseded) => Ok(false),
+            Err(refused) => Err(error_of(refused, &verb)),
+        }
     }
 
     async fn tell_progress(
