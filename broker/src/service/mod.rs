@@ -38,10 +38,10 @@ pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;
 
+pub use crate::groups::OffsetReset;
 pub use admin::{
     BrokerSetting, NoSettings, SettingChange, SettingKind, SettingSource, SettingValue, SettingView,
 };
-pub use crate::groups::OffsetReset;
 pub use admission::{Admitted, ByteBudget, Overloaded, ReaderSeats, Seat};
 pub use broker::{Service, ServiceParts};
 pub use delete_records::{DeleteBefore, DeleteRecords};

@@ -6,7 +6,11 @@ use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 use super::api_versions::request_into_codec;
 use super::header::{begin_request, begin_response, read_request_header, read_response_header};
 use super::{
-    AdminRequest, AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse, ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse, InitProducerIdRequest, InitProducerIdResponse, InstanceRequest, InstanceResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits,
+    AdminRequest, AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
+    ErrorCode, FetchRequest, FetchResponse, GroupRequest, GroupResponse, InitProducerIdRequest,
+    InitProducerIdResponse, InstanceRequest, InstanceResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    ProduceRequest, ProduceResponse, Request, RequestHeader, Response, WireError, WireLimits,
 };
 
 /// The version in which brokers send `Produce` to each other.

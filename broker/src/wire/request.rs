@@ -6,8 +6,8 @@ use super::frame::{
 };
 use super::instance::INSTANCE_VERSION;
 use super::{
-    AdminRequest, ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest, InstanceRequest,
-    ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    AdminRequest, ApiKey, DeleteRecordsRequest, FetchRequest, GroupRequest, InitProducerIdRequest,
+    InstanceRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 /// A request's body.

@@ -1,7 +1,9 @@
 //! The one enum of all responses.
 
 use super::{
-    AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse, InitProducerIdResponse, InstanceResponse, ListOffsetsResponse, MetadataResponse, OffsetForLeaderEpochResponse, ProduceResponse,
+    AdminResponse, ApiKey, ApiVersionsResponse, DeleteRecordsResponse, FetchResponse, GroupResponse,
+    InitProducerIdResponse, InstanceResponse, ListOffsetsResponse, MetadataResponse,
+    OffsetForLeaderEpochResponse, ProduceResponse,
 };
 
 /// A response's body.
