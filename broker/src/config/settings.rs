@@ -119,6 +119,8 @@ const SETTINGS: &[Setting] = settings! {
     "http.records.max.ms" http.records_ms_max: "how long a stream of records at REST v3 may last",
     "http.records.idle.max.ms" http.records_idle_ms_max: "how long a stream of records at REST v3 may stand still",
     "http.records.batch.max" http.records_batch_max: "records that one request to records:batch may hold",
+    "http.forwarded.trusted" http.forwarded_trusted: "whether Forwarded and X-Forwarded-* tell how clients reach this broker: only behind a proxy that sets them",
+    "rest.plain.json.is.binary" http.plain_json_is_binary: "whether plain application/json at /topics means base64 (Karapace's reading) instead of JSON",
     "max.connections" kafka.connections_max: "open client connections at the Kafka door, at most",
     "connections.max.idle.ms" kafka.idle_timeout_ms: "how long a Kafka connection may be silent",
     "socket.request.max.bytes" kafka.frame_bytes_max: "the largest request at the Kafka door",

@@ -143,6 +143,16 @@ impl Problem {
         self.status
     }
 
+    /// The status, or status * 100 + n.
+    pub(super) fn error_code(&self) -> u32 {
+        self.code
+    }
+
+    /// Whether trying again may cure.
+    pub(super) fn is_retriable(&self) -> bool {
+        self.retriable
+    }
+
     /// What is known about the records.
     pub(super) fn what_is_written(&self) -> Written {
         self.written

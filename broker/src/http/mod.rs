@@ -1,4 +1,5 @@
-//! The HTTP door: topics, produce, reads, streams, health, metrics, under `/v1` and a few names at the root.
+//! The HTTP door: topics, produce, reads, streams, health, metrics, under `/v1` and a few names at the root; and beside
+//! that native face the one that clients of a REST Proxy know (`rest_v2`).
 //!
 //! It translates, and decides nothing about records: a request becomes a verb of [`crate::service`], the answer
 //! becomes a status, a few headers and a body. Every refusal has the one shape of `errors`.
@@ -45,6 +46,7 @@ mod delete_records;
 mod topics;
 mod producers;
 mod groups;
+mod rest_v2;
 mod rest_v3;
 mod cluster;
 mod operations;

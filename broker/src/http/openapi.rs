@@ -23,8 +23,10 @@ use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
         (name = "cluster", description = "Brokers"),
         (name = "operating", description = "Moving partitions, draining and removing brokers, spreading load"),
         (name = "rest v3", description = "What clients of REST Proxy v3 know; refusals are error_code and message"),
+        (name = "rest-proxy", description = "What clients of a REST Proxy v2 know"),
         (name = "operations", description = "Health and figures"),
     ),
+    components(schemas(RecordsAnswer, RecordAnswer, ProducedAnswer)),
 )]
 pub(super) struct Head;
 

@@ -1,4 +1,7 @@
-//! The bounds of the HTTP door.
+//! The bounds of the HTTP door, and what its operator may choose.
+
+use super::rest_v2::PlainJson;
+use crate::groups::instances::EmbeddedFormat;
 
 /// What `config` may set about the HTTP door.
 #[derive(Clone, Debug)]
@@ -31,6 +34,10 @@ pub struct HttpOptions {
     pub records_idle_ms_max: u64,
     /// How many records `records:batch` takes at once.
     pub records_batch_max: usize,
+    /// Whether plain `application/json` means the format binary at the REST Proxy's addresses; else it means json.
+    pub plain_json_is_binary: bool,
+    /// Whether `Forwarded` and `X-Forwarded-*` are believed.
+    pub forwarded_trusted: bool,
     /// How long requests in flight are waited for when the door closes.
     pub drain_ms_max: u64,
 }
@@ -52,7 +59,16 @@ impl Default for HttpOptions {
             records_ms_max: 86_400_000,
             records_idle_ms_max: 300_000,
             records_batch_max: 10,
+            plain_json_is_binary: false,
+            forwarded_trusted: false,
             drain_ms_max: 10_000,
         }
+    }
+}
+
+impl HttpOptions {
+    /// What plain `application/json` stands for where a REST Proxy's records are meant.
+    pub(super) fn plain_json(&self) -> PlainJson {
+        PlainJson(if self.plain_json_is_binary { EmbeddedFormat::Binary } else { EmbeddedFormat::Json })
     }
 }

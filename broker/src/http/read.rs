@@ -53,7 +53,7 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
     if query.streams {
         return streams::answer(door, tp, query).await;
     }
-    let mut fetch = Fetch {
+    let fetch = Fetch {
         tp: tp.clone(),
         from: query.from,
         max_bytes: query.max_bytes,
@@ -62,14 +62,8 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
         leader_epoch: query.leader_epoch,
         forward: true,
     };
-    let fetched = loop {
-        match door.service.fetch(fetch.clone()).await {
-            // Nobody should take what compaction left of some batches for the end.
-            Ok(fetched) if is_hollow(&fetched) => fetch.from = FetchFrom::Offset(fetched.next_offset),
-            Ok(fetched) => break fetched,
-            Err(error) => return Err(explain(error).header(SERVED_BY, door.served_by.clone())),
-        }
-    };
+    let fetched = fetched_with_records(door, fetch).await;
+    let fetched = fetched.map_err(|error| explain(error).header(SERVED_BY, door.served_by.clone()))?;
     let mut response = match query.kind {
         ReadKind::Batches => batches_answer(fetched),
         kind => records_answer(door, &tp, &query, kind, fetched)?,
@@ -82,6 +76,17 @@ async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<R
         headers.insert(LINK, link);
     }
     Ok(response)
+}
+
+/// Reads on until a record comes, or the end: nobody should take what compaction left of some batches for the end.
+pub(super) async fn fetched_with_records(door: &Door, mut fetch: Fetch) -> Result<Fetched, FetchError> {
+    loop {
+        let fetched = door.service.fetch(fetch.clone()).await?;
+        if !is_hollow(&fetched) {
+            return Ok(fetched);
+        }
+        fetch.from = FetchFrom::Offset(fetched.next_offset);
+    }
 }
 
 /// Whether no batch that was read holds a record, although there is more to read.

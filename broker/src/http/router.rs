@@ -22,8 +22,7 @@ use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
 use super::{
-    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v3, streams,
-    topics,
+    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v2, rest_v3, streams, topics,
 };
 use crate::metrics::Metrics;
 
@@ -133,6 +132,7 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(operations::health))
         .routes(routes!(operations::ready))
         .routes(routes!(operations::metrics))
+        .merge(rest_v2::routes::addresses())
         .merge(rest_v3::routes::addresses())
 }
 
@@ -150,6 +150,9 @@ async fn not_allowed(State(_): State<Arc<Door>>, method: Method, uri: Uri) -> Re
     if rest_v3::is_ours(uri.path()) {
         return rest_v3::no_method(&method);
     }
+    if rest_v2::unknown::is_ours(uri.path()) {
+        return rest_v2::unknown::not_allowed(&method);
+    }
     let message = format!("{} is not possible here: the header Allow lists what is", shown(method.as_str()));
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response()
 }
@@ -157,6 +160,9 @@ async fn not_allowed(State(_): State<Arc<Door>>, method: Method, uri: Uri) -> Re
 async fn not_found(uri: Uri) -> Response {
     if rest_v3::is_ours(uri.path()) {
         return rest_v3::no_address(uri.path());
+    }
+    if rest_v2::unknown::is_ours(uri.path()) {
+        return rest_v2::unknown::not_found(uri.path());
     }
     let message = format!("there is no address '{}': /openapi.json lists them all", shown(uri.path()));
     Problem::new(StatusCode::NOT_FOUND, message).into_response()

@@ -6,6 +6,8 @@ mod operating;
 mod produce;
 mod rest_v3;
 mod read;
+mod rest_v2;
+mod rest_v2_consumers;
 mod server;
 
 use std::sync::Arc;
@@ -43,7 +45,11 @@ impl Front {
     }
 
     async fn with(options: HttpOptions) -> Self {
-        let (bench, stop) = (Bench::new().await, CancellationToken::new());
+        Self::over(Bench::new().await, options).await
+    }
+
+    async fn over(bench: Bench, options: HttpOptions) -> Self {
+        let stop = CancellationToken::new();
         bench.topic("t", 2, &[]).await;
         let entrance = Entrance::new(Door::new(Arc::clone(&bench.service), options, stop.clone()));
         Self { bench, entrance, stop }
