@@ -47,24 +47,29 @@ async fn idle_brokers_are_small_and_quiet() -> Result<()> {
 }
 
 /// What a line printed: the body, after the headers if it asked for them, and the status.
-struct Printed {
-    text: String,
-    status: u16,
+pub(crate) struct Printed {
+    /// The body.
+    pub(crate) text: String,
+    /// The status.
+    pub(crate) status: u16,
 }
 
 impl Printed {
-    fn has(&self, facts: &[&str]) -> Result<()> {
+    /// Whether all of this stands in it.
+    pub(crate) fn has(&self, facts: &[&str]) -> Result<()> {
         let missing: Vec<_> = facts.iter().filter(|fact| !self.text.contains(**fact)).collect();
         ensure!(missing.is_empty(), "{missing:?} is missing");
         Ok(())
     }
 
-    fn json(&self) -> Result<Value> {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<Value> {
         Ok(serde_json::from_str(&self.text)?)
     }
 }
 
-async fn run(line: &str) -> Result<Printed> {
+/// Runs one line of the README.
+pub(crate) async fn run(line: &str) -> Result<Printed> {
     let line = line.replacen("curl ", "curl -sS -w '\n%{http_code}' ", 1);
     let output = tokio::process::Command::new("bash").arg("-c").arg(&line).output().await?;
     let text = String::from_utf8(output.stdout)?;
@@ -120,7 +125,9 @@ fn judge(number: usize, printed: &Printed) -> Result<()> {
 }
 
 /// The commands of the block of code that follows `heading`, with the ports of this cluster.
-fn lines_of(readme: &str, heading: &str, cluster: &mut Cluster) -> Result<Vec<String>> {
+pub(crate) fn lines_of(heading: &str, cluster: &mut Cluster) -> Result<Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace")?;
+    let readme = std::fs::read_to_string(root.join("README.md"))?;
     let section = readme.split(heading).nth(1).context("the section")?;
     let block = section.split("```").nth(1).context("a block of code")?.trim_start_matches("sh\n");
     let mut script = block.to_owned();
@@ -136,9 +143,7 @@ fn lines_of(readme: &str, heading: &str, cluster: &mut Cluster) -> Result<Vec<St
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_readmes_lines_work_as_printed() -> Result<()> {
     let mut cluster = Cluster::start(3).await?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace")?;
-    let readme = std::fs::read_to_string(root.join("README.md"))?;
-    let lines = lines_of(&readme, "## Ten lines of curl", &mut cluster)?;
+    let lines = lines_of("## Ten lines of curl", &mut cluster)?;
     ensure!(lines.len() == 10, "{} lines: {lines:?}", lines.len());
     for (number, line) in (1..).zip(&lines) {
         let printed = run(line).await.with_context(|| format!("{number}. {line}"))?;
@@ -152,7 +157,7 @@ async fn the_readmes_lines_work_as_printed() -> Result<()> {
     ensure!(again.status == 200, "a repeat: {} {}", again.status, again.text);
     again.has(&[r#""base_offset":0,"count":1"#, r#""duplicate":true"#])?;
 
-    let more = lines_of(&readme, "More of them:", &mut cluster)?;
+    let more = lines_of("More of them:", &mut cluster)?;
     let expected: [&[&str]; 3] = [
         &["id: 0:4,1:1,2:2\n", r#""value":"tea""#, r#""up_to_date":true"#],
         &[r#""log_start":2"#],
