@@ -20,6 +20,7 @@ mod dev_mode;
 mod cli;
 mod scripts;
 mod operations;
+mod rest_instances;
 mod rest_v2;
 mod min_isr;
 mod coordination;
