@@ -26,14 +26,14 @@ const SMALL_BYTES: usize = 64 << 10;
 pub(super) struct Chunks {
     chunks: VecDeque<Bytes>,
     bytes: u64,
-    _admitted: Option<Admitted>,
+    _admitted: Vec<Admitted>,
 }
 
 impl Chunks {
     /// A body of `chunks`.
-    pub(super) fn new(chunks: Vec<Bytes>, admitted: Option<Admitted>) -> Self {
+    pub(super) fn new(chunks: Vec<Bytes>, admitted: impl IntoIterator<Item = Admitted>) -> Self {
         let bytes = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { chunks: chunks.into(), bytes, _admitted: admitted }
+        Self { chunks: chunks.into(), bytes, _admitted: admitted.into_iter().collect() }
     }
 }
 

@@ -22,7 +22,8 @@ use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
 use super::{
-    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v2, rest_v3, streams, topics,
+    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v2, rest_v3,
+    streams, topics,
 };
 use crate::metrics::Metrics;
 

@@ -141,7 +141,7 @@ async fn instances_abandoned_by_the_thousand_are_bounded_and_expire() -> Result<
         "consumer.instances.per.group.max=50",
         "consumer.instance.timeout.ms=4000",
     ];
-    let mut cluster = cluster(&limits).await?;
+    let cluster = cluster(&limits).await?;
     let apis: Vec<Api> = cluster.urls().iter().map(|url| Api::new(url)).collect();
     call(&apis[0], Method::POST, "/consumers/g0", json!({"name": "first"})).await?.ok()?;
     let groups = join_all((0..GROUPS).map(async |group| {

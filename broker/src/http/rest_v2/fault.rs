@@ -198,8 +198,8 @@ impl From<AdminError> for Fault {
         let message = error.to_string();
         match error {
             E::UnknownTopic(topic) => Self::no_topic(topic.as_str()),
-            E::Different { .. } => Self::new(StatusCode::CONFLICT, message),
-            E::Invalid { .. } => Self::malformed(message).code(40_002),
+            E::Different { .. } | E::Exists(_) => Self::new(StatusCode::CONFLICT, message),
+            E::Invalid { .. } | E::Operating { .. } => Self::malformed(message).code(40_002),
             E::Unavailable { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, message).code(50_301).retriable()
             }

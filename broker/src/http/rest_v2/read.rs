@@ -13,6 +13,7 @@ use super::path::PartitionPath;
 use super::render::{counted, fits, write_record};
 use super::told::{Told, text};
 use crate::groups::instances::EmbeddedFormat;
+use crate::http::chunked::counted_body;
 use crate::http::door::Door;
 use crate::http::query::shown;
 use crate::http::read::{describe, fetched_with_records};
@@ -65,7 +66,7 @@ pub(in crate::http) async fn read(
         leader_epoch: None,
         forward: true,
     };
-    let fetched = fetched_with_records(&door, fetch).await?;
+    let mut fetched = fetched_with_records(&door, fetch).await?;
     let bounds = Bounds { until: None, bytes_max: usize::MAX, records_max: usize::MAX };
     let mut records = Selection::new(&fetched, bounds, door.service.options().inflated_bytes_max);
     let mut out = b"[".to_vec();
@@ -88,7 +89,8 @@ pub(in crate::http) async fn read(
     out.push(b']');
     let next = if out.len() == 2 { records.next_offset() } else { next };
     let media_type = told.0.answer_in(format).unwrap_or(super::media::media_type(format));
-    let mut response = text(&door, media_type, out);
+    drop(fetched.admitted.take());
+    let mut response = text(&door, media_type, counted_body(&door, out)?);
     describe(response.headers_mut(), &fetched, next);
     Ok(response)
 }

@@ -20,7 +20,7 @@ pub enum InstanceError {
          before you choose another"
     )]
     OtherMode {
-        /// Which way: [`Subscription::kind`](crate::groups::instances::Subscription::kind).
+        /// Which way: by topics, by pattern or by assignment.
         is: &'static str,
     },
     /// It reads nothing yet. (409, 40903)

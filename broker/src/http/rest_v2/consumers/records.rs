@@ -5,12 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::path::InstancePath;
 use crate::groups::instances::EmbeddedFormat;
 use crate::groups::{GroupId, InstanceName};
+use crate::http::chunked::Chunks;
 use crate::http::door::Door;
 use crate::http::rest_v2::fault::Fault;
 use crate::http::rest_v2::media::{Wanted, media_type};
@@ -63,7 +65,9 @@ pub(in crate::http) async fn poll(
     }
     out.push(b']');
     let media_type = told.0.answer_in(polled.format).unwrap_or(media_type(polled.format));
-    Ok(text(&door, media_type, out))
+    // What was delivered is not refused any more: it keeps the places that its records had.
+    let body = Body::new(Chunks::new(vec![out.into()], polled.admitted));
+    Ok(text(&door, media_type, body))
 }
 
 /// The format that the request insists on, for the coordinator to compare with the instance's.
