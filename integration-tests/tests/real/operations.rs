@@ -32,9 +32,10 @@ async fn idle_brokers_are_small_and_quiet() -> Result<()> {
             now.file_bytes >> 10
         );
         // The code of an unoptimised build is three times as large as that of a release, so it is not what is judged: with a
-        // release's code of some 8 MiB this stays far below 30 MiB.
+        // release's code of some 10 MiB this stays below 30 MiB. Up to 10 MiB of it are free: the document that describes
+        // the HTTP interface is put together when a broker starts, and the allocator keeps what it has.
         let own = now.resident_bytes - now.file_bytes;
-        assert!(own < 12 << 20, "{own} bytes of its own");
+        assert!(own < 18 << 20, "{own} bytes of its own");
         assert!(cpu < span / 20, "{cpu:?} of {span:?}");
         assert_eq!(
             cluster.broker(id).output().lines().count(),
