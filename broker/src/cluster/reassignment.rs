@@ -50,7 +50,8 @@ pub fn next_step(
 ) -> Option<(PartitionState, Step)> {
     let cancelled = order.is_some_and(|order| order.cancelled);
     let goal = goal(state, order)?;
-    if !state.is_moving() && !cancelled && !may_begin {
+    let copies = !same_brokers(&goal, &state.replicas);
+    if !state.is_moving() && !cancelled && !may_begin && copies {
         return None;
     }
     let prefer_first = order.is_some_and(|order| order.elect_preferred);
@@ -140,9 +141,19 @@ pub fn may_begin(image: &Image, moves_max: usize) -> BTreeSet<TopicPartition> {
     let mut waiting = Vec::new();
     for (tp, order) in &image.reassignments {
         let Some(record) = image.partition(tp) else { continue };
-        if record.state.is_moving() {
-            under_way += usize::from(absent(image, &record.state.adding).is_empty());
-        } else if order.force || absent(image, &without(&order.target, &record.state.replicas)).is_empty() {
+        let state = &record.state;
+        if state.is_moving() {
+            let awaited = if order.cancelled { settled_replicas(state) } else { order.target.clone() };
+            under_way += usize::from(absent(image, &awaited).is_empty());
+            continue;
+        }
+        if order.cancelled || same_brokers(&order.target, &state.replicas) {
+            // It copies nothing, and so needs no turn.
+            continue;
+        }
+        let added = without(&order.target, &state.replicas);
+        let is_welcome = |broker: &BrokerId| !image.drains.contains_key(broker);
+        if order.force || (absent(image, &added).is_empty() && added.iter().all(is_welcome)) {
             waiting.push((order.requested_unix_ms, tp));
         }
     }

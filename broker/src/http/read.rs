@@ -46,7 +46,9 @@ pub(super) async fn read(
 
 async fn answer(door: &Arc<Door>, tp: TopicPartition, parts: &Parts) -> Result<Response, Problem> {
     let default_bytes = door.service.options().fetch_bytes_default;
-    let query = ReadQuery::parse(parts.uri.query(), &parts.headers, default_bytes)?;
+    let mut query = ReadQuery::parse(parts.uri.query(), &parts.headers, default_bytes)?;
+    // A bound on what is told, too, which may be far more than what was read.
+    query.max_bytes = query.max_bytes.min(door.service.options().fetch_bytes_max);
     if let Some(elsewhere) = redirected(door, &tp, parts, &ReadQuery::parameters(parts.uri.query())?)? {
         return Ok(elsewhere);
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream::iter;
 
 use super::dispatch::Dispatch;
 use super::errors::deletion_code;
@@ -13,20 +14,33 @@ use crate::wire::{
     ErrorCode,
 };
 
+/// How many partitions wait for their replicas at once.
+const AT_ONCE_MAX: usize = 64;
 /// What stands for the high watermark.
 const HIGH_WATERMARK: Offset = Offset(-1);
 
 impl Dispatch {
-    /// All partitions at once: each waits for its own replicas, and all have the same time.
+    /// Many partitions at once: each waits for its own replicas.
     pub(super) async fn delete_records(&self, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
         let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-        let topics = request.topics.into_iter().map(async |topic| {
-            let partitions =
-                topic.partitions.iter().map(|asked| self.delete_one(&topic.name, asked, timeout));
-            let partitions = join_all(partitions).await;
-            DeletedRecordsTopic { partitions, name: topic.name }
-        });
-        DeleteRecordsResponse { topics: join_all(topics).await }
+        let asked: Vec<_> = request
+            .topics
+            .iter()
+            .enumerate()
+            .flat_map(|(at, topic)| {
+                topic.partitions.iter().map(move |asked| (at, topic.name.as_str(), asked))
+            })
+            .map(|(at, name, asked)| async move { (at, self.delete_one(name, asked, timeout).await) })
+            .collect();
+        let deleted: Vec<_> = iter(asked).buffered(AT_ONCE_MAX).collect().await;
+        let topic = |name: &String| DeletedRecordsTopic { partitions: Vec::new(), name: name.clone() };
+        let mut topics: Vec<_> = request.topics.iter().map(|asked| topic(&asked.name)).collect();
+        for (at, one) in deleted {
+            if let Some(topic) = topics.get_mut(at) {
+                topic.partitions.push(one);
+            }
+        }
+        DeleteRecordsResponse { topics }
     }
 
     async fn delete_one(

@@ -60,6 +60,7 @@ impl Service {
         let DeleteRecords { tp, before, timeout, forward } = wish;
         let timeout_max = Duration::from_millis(self.parts.options.produce_timeout_ms_max);
         let deadline = self.parts.clock.now() + timeout.min(timeout_max);
+        let mut topic_id = self.image().topic(&tp.topic).map(|topic| topic.id);
         let before = match before {
             DeleteBefore::Offset(offset) => offset,
             DeleteBefore::Latest => self.offset(&tp, OffsetQuery::Latest, None, forward).await?.offset,
@@ -68,6 +69,10 @@ impl Service {
         let mut unsure = false;
         loop {
             let (route, topic) = self.route(&tp).map_err(FetchError::from)?;
+            if *topic_id.get_or_insert(topic.id) != topic.id {
+                // The records that were meant are gone with it; what was made anew has others.
+                return Err(FetchError::UnknownTopic(tp.topic).into());
+            }
             if !topic.settings.cleanup.deletes {
                 return Err(DeleteRecordsError::Kept(tp.topic));
             }

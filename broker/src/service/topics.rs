@@ -9,6 +9,9 @@ use crate::cluster::{ClusterError, CreatedTopic, Image, Topic, TopicPatch, Topic
 use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::types::TopicName;
 
+/// Groups are lost by retention, so this stays as it is for their topic.
+pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
+
 impl Service {
     /// Creates a topic, and waits a little for its partitions to have leaders.
     ///
@@ -39,6 +42,9 @@ impl Service {
     pub async fn alter_topic(&self, name: &TopicName, patch: TopicPatch) -> Result<Arc<Topic>, AdminError> {
         if patch.partitions.is_some() {
             // A group would be looked for in another partition than the one it is kept in.
+            refuse_for_groups(name)?;
+        }
+        if patch.config.contains_key(CLEANUP_POLICY) {
             refuse_for_groups(name)?;
         }
         let topic = self.parts.commands.alter_topic(name, patch).await?;

@@ -178,6 +178,27 @@ fn an_order_waits_for_its_brokers_unless_it_is_forced_and_for_its_turn() {
     assert_eq!(turns.into_iter().collect::<Vec<_>>(), [tp("t", 0)]);
 }
 
+/// Moves that waited for a dead broker of the old list held the turns of all others, and so did orders that copy nothing.
+#[test]
+fn what_cannot_go_on_holds_up_nobody() {
+    let mut world = World::new(4);
+    world.topic("t", &[&[1, 2, 3], &[1, 2], &[1, 2], &[1, 2]], &[]);
+    world.reconcile();
+    world.die(2);
+    world.order(&tp("t", 0), &[1, 2, 4]);
+    world.reconcile();
+    assert!(world.state(&tp("t", 0)).is_moving());
+    world.order(&tp("t", 1), &[2, 1]);
+    world.order(&tp("t", 2), &[1, 3]);
+    let turns = may_begin(&world.image, 1);
+    assert_eq!(turns.into_iter().collect::<Vec<_>>(), [tp("t", 2)]);
+    // Nor does anything begin to move to a broker that is to be emptied.
+    world.empty(4);
+    world.order(&tp("t", 3), &[1, 4]);
+    let turns = may_begin(&world.image, 9);
+    assert_eq!(turns.into_iter().collect::<Vec<_>>(), [tp("t", 2)]);
+}
+
 #[test]
 fn what_is_more_urgent_comes_first() {
     let mut world = cluster(4, &[1, 2, 3], &[]);

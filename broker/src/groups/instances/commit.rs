@@ -43,15 +43,15 @@ impl Group {
         };
         let own: Vec<_> =
             kept.positions.iter().filter(|(id, at)| is_its_own(id, at)).map(|(id, _)| *id).collect();
-        // What the client was never given it cannot mean. After a failover nobody knows; then its word counts: more often
-        // than not it commits what it has worked off.
-        let is_open = self.instances.get(name).is_some_and(|instance| instance.receipt == Receipt::Open);
+        // What the client was never given it cannot mean. After a failover nobody knows whether it was: then it may be
+        // given once more, but not passed over.
+        let is_told = self.instances.get(name).is_some_and(|instance| instance.receipt == Receipt::Told);
         self.commit_positions(
             turn,
             name,
             committer,
             own,
-            if is_open { UpTo::Acked } else { UpTo::Delivered },
+            if is_told { UpTo::Delivered } else { UpTo::Acked },
         )?;
         self.heard_from_instance(turn, name);
         Ok(InstanceAnswer::Done)

@@ -56,7 +56,9 @@ impl EmbeddedFormat {
     pub fn can_tell(self, value: &[u8]) -> bool {
         match self {
             Self::Binary => true,
-            Self::Json => serde_json::from_slice::<serde::de::IgnoredAny>(value).is_ok(),
+            // What is ignored is not looked at for UTF-8.
+            Self::Json => std::str::from_utf8(value)
+                .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()),
             Self::Text => std::str::from_utf8(value).is_ok(),
             Self::Avro | Self::Jsonschema | Self::Protobuf => false,
         }
@@ -117,6 +119,25 @@ impl Default for InstanceSpec {
             auto_commit: true,
             fetch_min_bytes: 1,
             request_timeout_ms: 1_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_format_can_say_is_told_in_it() {
+        for (value, json, text) in [
+            (&b"{\"a\":1}"[..], true, true),
+            (b"x", false, true),
+            (b"\xff", false, false),
+            (b"\"\xff\"", false, false),
+        ] {
+            let told = (EmbeddedFormat::Json.can_tell(value), EmbeddedFormat::Text.can_tell(value));
+            assert_eq!(told, (json, text), "{value:?}");
+            assert!(EmbeddedFormat::Binary.can_tell(value));
         }
     }
 }

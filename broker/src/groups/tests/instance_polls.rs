@@ -256,3 +256,17 @@ fn a_topic_made_anew_is_read_from_its_own_beginning() {
     };
     assert!(begun.partitions.iter().all(|one| one.from.is_none()));
 }
+
+/// After a failover nobody knew whether an answer had left, and a commit of everything passed its records over.
+#[test]
+fn a_commit_of_everything_after_a_failover_leaves_out_what_may_not_have_been_given() {
+    let mut world = World::new();
+    world.reader("i", false);
+    world.settle(&["i"]);
+    world.delivers("i", 1, &[(0, 0, 5)]).unwrap();
+    world.delivers("i", 2, &[(0, 5, 9)]).unwrap();
+    world.reload();
+    world.instance("i", InstanceVerb::CommitDelivered).unwrap();
+    assert_eq!(world.kept(0), Some(5));
+    assert_eq!(starts(&world.begin("i", 3))[0], (0, Some(5)), "it is given again");
+}

@@ -54,7 +54,8 @@ pub(in crate::http) async fn poll(
     let query = request.uri().query().map(str::to_owned);
     let query = Query::parse(query.as_deref(), &["wait_ms", "max_bytes", "max_records", "as"])?;
     let default_bytes = door.service.options().fetch_bytes_default;
-    let max_bytes = query.number::<usize>("max_bytes")?.unwrap_or(default_bytes).max(1);
+    let most = door.service.options().fetch_bytes_max;
+    let max_bytes = query.number::<usize>("max_bytes")?.unwrap_or(default_bytes).clamp(1, most.max(1));
     let max_records = query.number::<usize>("max_records")?.unwrap_or(RECORDS_DEFAULT);
     if max_records == 0 {
         return Err(Problem::bad_request("max_records must be at least 1"));

@@ -25,9 +25,10 @@ use serde_json::json;
 
 use super::media::{BODY_TYPES, PLAIN_TYPE};
 use crate::groups::GroupError;
+use crate::http::chunked::Chunks;
 use crate::http::errors::Problem;
 use crate::http::query::shown;
-use crate::service::{AdminError, FetchError, GroupCallError, InstanceError, Overloaded};
+use crate::service::{AdminError, Admitted, FetchError, GroupCallError, InstanceError, Overloaded};
 
 /// A refusal, ready to be said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,11 @@ impl Fault {
 
     /// The answer, with `more` members behind the two that every refusal has.
     pub(super) fn with_members(&self, more: &str) -> Response {
+        self.holding(more, None)
+    }
+
+    /// The same; a large answer keeps its place in a budget for as long as its reader takes.
+    pub(super) fn holding(&self, more: &str, admitted: Option<Admitted>) -> Response {
         let mut json = json!({ "error_code": self.code, "message": self.message }).to_string();
         if !more.is_empty() {
             json.pop();
@@ -124,7 +130,7 @@ impl Fault {
             json.push_str(more);
             json.push('}');
         }
-        let mut response = Response::new(Body::from(json));
+        let mut response = Response::new(Body::new(Chunks::new(vec![json.into()], admitted)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PLAIN_TYPE));

@@ -103,7 +103,7 @@ async fn produce(
     let (chains, places) = plan.finish();
     admitted.grow(places.len().saturating_mul(ANSWER_BYTES))?;
     if let Some(fault) = fault {
-        return Ok(refusal_of_all(&fault, places.len()));
+        return Ok(refusal_of_all(&fault, places.len(), admitted));
     }
     let sent = stream::iter(chains).map(|chain| send(door, topic, chain));
     let outcomes: Vec<(PartitionIndex, Outcomes)> = sent.buffered(PARTITIONS_AT_ONCE).collect().await;
@@ -111,7 +111,7 @@ async fn produce(
     if silent && !failed {
         return Ok(nothing(door));
     }
-    Ok(answer(door, told, &outcomes, &places))
+    Ok(answer(door, told, &outcomes, &places, admitted))
 }
 
 /// All records in their batches; and with them why they are not to be sent, if one of them is to blame.

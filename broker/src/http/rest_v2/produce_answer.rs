@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
 
@@ -13,14 +14,17 @@ use super::fault::Fault;
 use super::plan::Place;
 use super::produce::Outcomes;
 use super::told::{Told, text};
+use crate::http::chunked::Chunks;
 use crate::http::door::Door;
 use crate::replication::Written;
-use crate::service::ProduceError;
+use crate::service::{Admitted, ProduceError};
 use crate::types::PartitionIndex;
 
 /// The code of a record that may succeed later, and of one that will not; Confluent's.
 const RETRIABLE_RECORD: u32 = 50_003;
 const FAILED_RECORD: u32 = 50_002;
+/// In a larger answer each entry has its code, and only the whole has the message.
+const TOLD_IN_FULL_MAX: usize = 1_000;
 
 /// Why a batch is not stored, or may not be.
 #[derive(Clone, Debug)]
@@ -67,6 +71,7 @@ pub(super) fn answer(
     told: &Told,
     outcomes: &[(PartitionIndex, Outcomes)],
     places: &[Place],
+    admitted: Admitted,
 ) -> Response {
     let mut json = String::with_capacity(places.len() * 60 + 64);
     json.push_str("\"offsets\":[");
@@ -84,6 +89,9 @@ pub(super) fn answer(
                     "{{\"partition\":{partition},\"offset\":{offset},\"error_code\":null,\"error\":null}}"
                 );
             }
+            Err(failure) if places.len() > TOLD_IN_FULL_MAX => {
+                push_failure(&mut json, failure.record_code, "not confirmed");
+            }
             Err(failure) => push_failure(&mut json, failure.record_code, failure.fault.message()),
         }
     }
@@ -93,17 +101,18 @@ pub(super) fn answer(
     let failures = all.filter_map(|outcome| outcome.as_ref().err());
     // The gravest stands for all: an unknown outcome before a plain refusal.
     let Some(worst) = failures.clone().max_by_key(|failure| failure.fault.status().as_u16()) else {
-        return text(door, told.0.plain_answer(), format!("{{{json}}}"));
+        let body = Chunks::new(vec![format!("{{{json}}}").into()], [admitted]);
+        return text(door, told.0.plain_answer(), Body::new(body));
     };
     let nothing = !stored && failures.clone().all(|failure| failure.written == Written::No);
     let written = if nothing { "no" } else { "maybe" };
     let _ = write!(json, ",\"written\":\"{written}\"");
-    worst.fault.with_members(&json)
+    worst.fault.holding(&json, Some(admitted))
 }
 
 /// The answer to records of which one is to blame for that none was sent.
-pub(super) fn refusal_of_all(fault: &Fault, count: usize) -> Response {
-    let mut json = String::with_capacity(count * 120 + 64);
+pub(super) fn refusal_of_all(fault: &Fault, count: usize, admitted: Admitted) -> Response {
+    let mut json = String::with_capacity(count * 80 + 64);
     json.push_str("\"offsets\":[");
     for number in 0..count {
         if number > 0 {
@@ -112,7 +121,7 @@ pub(super) fn refusal_of_all(fault: &Fault, count: usize) -> Response {
         push_failure(&mut json, FAILED_RECORD, "not stored");
     }
     json.push_str("],\"key_schema_id\":null,\"value_schema_id\":null,\"written\":\"no\"");
-    fault.with_members(&json)
+    fault.holding(&json, Some(admitted))
 }
 
 fn push_failure(json: &mut String, code: u32, message: &str) {

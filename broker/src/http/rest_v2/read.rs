@@ -55,7 +55,8 @@ pub(in crate::http) async fn read(
     }
     let default_bytes = door.service.options().fetch_bytes_default;
     let max_bytes = params.number::<i64>("max_bytes")?.and_then(|bytes| usize::try_from(bytes).ok());
-    let max_bytes = max_bytes.filter(|bytes| *bytes > 0).unwrap_or(default_bytes);
+    let most = door.service.options().fetch_bytes_max;
+    let max_bytes = max_bytes.filter(|bytes| *bytes > 0).unwrap_or(default_bytes).min(most);
     let timeout_ms = params.number::<i64>("timeout")?.unwrap_or(TIMEOUT_MS);
     let fetch = Fetch {
         tp: tp.clone(),

@@ -21,8 +21,13 @@ pub(in crate::http) fn not_found(path: &str) -> Response {
 
 /// The address does not take the method; the router adds `Allow`.
 pub(in crate::http) fn not_allowed(method: &Method) -> Response {
+    no_method(method).into_response()
+}
+
+/// The same, for a handler.
+pub(super) fn no_method(method: &Method) -> Fault {
     let method = shown(method.as_str());
     let message =
         format!("HTTP 405 Method Not Allowed. {method} is not possible here: the header Allow lists what is");
-    Fault::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response()
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, message)
 }

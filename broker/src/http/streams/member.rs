@@ -61,7 +61,7 @@ pub(in crate::http) async fn follow(
     let (query, start) = StreamQuery::of_member(request.uri().query(), request.headers(), default_bytes)?;
     let follow =
         FollowMember { group, member, resume: start.resume, commit_delivered: start.commit_delivered };
-    let follower = door.service.follow_member(follow).await;
+    let follower = door.service.follow_member(follow, door.options.stream_partitions_max).await;
     let follower = follower.map_err(|error| refusal(error).header(SERVED_BY, door.served_by.clone()))?;
     Ok(stream(&door, query, follower, Naming::Topic))
 }

@@ -23,7 +23,13 @@ use crate::service::{Admitted, Came, Follower, GroupCallError};
 use crate::types::TopicPartition;
 
 /// A stream of what `follower` brings.
-pub(super) fn stream(door: &Arc<Door>, query: StreamQuery, follower: Follower, naming: Naming) -> Response {
+pub(super) fn stream(
+    door: &Arc<Door>,
+    mut query: StreamQuery,
+    follower: Follower,
+    naming: Naming,
+) -> Response {
+    query.max_bytes = query.max_bytes.min(door.service.options().fetch_bytes_max);
     let mut response = query.framing.response(door);
     let merged = Merged {
         door: Arc::clone(door),

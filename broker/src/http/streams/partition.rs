@@ -20,7 +20,7 @@ use crate::http::read_query::ReadQuery;
 use crate::http::render::write_record;
 use crate::http::selection::{Bounds, Selection};
 use crate::service::{Fetch, FetchError, FetchFrom, Fetched};
-use crate::types::{Offset, TopicPartition};
+use crate::types::{Offset, TopicId, TopicPartition};
 
 /// Answers with a stream; what is wrong at its start is still told by a status.
 pub(in crate::http) async fn answer(
@@ -30,10 +30,12 @@ pub(in crate::http) async fn answer(
 ) -> Result<Response, Problem> {
     let framing = Framing::of(query.kind).ok_or_else(|| Problem::bad_request("this cannot be streamed"))?;
     let ends = door.service.clock().now() + Duration::from_millis(door.options.stream_ms_max);
-    let mut follow =
-        Follow { door: Arc::clone(door), framing, tp, from: query.from, told: 0, query, ends, fetched: None };
+    let topic_id = door.service.image().topic(&tp.topic).map(|topic| topic.id);
+    let from = query.from;
+    let door = Arc::clone(door);
+    let mut follow = Follow { door, framing, tp, topic_id, from, told: 0, query, ends, fetched: None };
     let first = follow.fetch(Duration::ZERO).await.map_err(explain)?;
-    let mut response = framing.response(door);
+    let mut response = framing.response(&follow.door);
     let headers = response.headers_mut();
     headers.insert(PARTITION, HeaderValue::from(follow.tp.partition.0));
     describe(headers, &first, first.from);
@@ -48,6 +50,8 @@ struct Follow {
     door: Arc<Door>,
     framing: Framing,
     tp: TopicPartition,
+    /// Which topic of that name.
+    topic_id: Option<TopicId>,
     query: ReadQuery,
     from: FetchFrom,
     told: usize,
@@ -98,7 +102,12 @@ impl Follow {
             leader_epoch: self.query.leader_epoch,
             forward: true,
         };
-        self.door.service.fetch(fetch).await
+        let fetched = self.door.service.fetch(fetch).await?;
+        // A topic that was made anew under the same name is another one.
+        if self.door.service.image().topic(&self.tp.topic).map(|topic| topic.id) != self.topic_id {
+            return Err(FetchError::UnknownTopic(self.tp.topic.clone()));
+        }
+        Ok(fetched)
     }
 
     /// The next records, or none after the time of a heartbeat.

@@ -347,3 +347,15 @@ async fn nobody_knows_an_instance_that_is_not_there() {
         assert!(message.starts_with("Consumer instance not found."), "{method} {path}: {message}");
     }
 }
+
+/// HEAD was answered as GET, and what it delivered was thrown away.
+#[tokio::test]
+async fn a_poll_with_head_delivers_nothing() {
+    let front = front().await;
+    front.create(json!({"format": "json", "auto.offset.reset": "earliest"})).await;
+    front.done("POST", &format!("{BASE}/subscription"), json!({"topics": ["t"]})).await;
+    front.lines(0, "1\n").await;
+    let head = front.send("HEAD", &format!("{BASE}/records?timeout=5000"), &[], "").await;
+    assert_eq!(head.status, 405);
+    assert_eq!(front.records("timeout=5000").await, ["t-0@0=1"]);
+}

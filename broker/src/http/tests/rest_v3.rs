@@ -278,6 +278,18 @@ async fn what_is_held_of_a_record_has_bounds_and_is_given_back() {
     assert_eq!(front.bench.service.bodies().used(), 0);
 }
 
+/// One chunk of very small records took a receipt's room for each at once, without a bound.
+#[tokio::test]
+async fn very_many_small_records_in_one_chunk_are_all_answered() {
+    let front = front(HttpOptions::default()).await;
+    let path = front.v3("/topics/t/records").await;
+    let answer = front.send("POST", &path, &[JSON], "{}".repeat(9_000)).await;
+    assert_eq!(answer.codes(), vec![200; 9_000]);
+    let offsets: Vec<_> = answer.receipts().iter().map(|receipt| receipt["offset"].as_i64()).collect();
+    assert_eq!(offsets, (0..9_000).map(Some).collect::<Vec<_>>());
+    assert_eq!(front.bench.service.bodies().used(), 0);
+}
+
 #[tokio::test]
 async fn a_compacted_topic_needs_keys() {
     let front = front(HttpOptions::default()).await;

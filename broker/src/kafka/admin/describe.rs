@@ -1,5 +1,7 @@
 //! DescribeConfigs: the settings of topics, of this broker, of another, and the defaults of all.
 
+use std::collections::BTreeSet;
+
 use super::call::{Refusal, refusal, topic_name};
 use crate::kafka::dispatch::Dispatch;
 use crate::service::{NoSettings, SettingKind, SettingSource, SettingView};
@@ -15,7 +17,10 @@ impl Dispatch {
         request: DescribeConfigsRequest,
         for_broker: bool,
     ) -> DescribeConfigsResponse {
-        let DescribeConfigsRequest { resources, synonyms, documentation } = request;
+        let DescribeConfigsRequest { mut resources, synonyms, documentation } = request;
+        // What is named twice is told once: each costs many times its name.
+        let mut told = BTreeSet::new();
+        resources.retain(|one| told.insert((format!("{:?}", one.kind), one.name.clone())));
         let one = |resource: DescribeConfigsResource| async move {
             let DescribeConfigsResource { kind, name, keys } = resource;
             let (error, error_message, mut views) = match self.settings_of(kind, &name, for_broker).await {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::names::{Named, of_broker, of_topic};
 use crate::cluster::topic_config::{self, FLUSH, Shown, Source};
 use crate::cluster::{ConfigChange, ConfigChanges, TopicChange};
+use crate::service::topics::{CLEANUP_POLICY, refuse_for_groups};
 use crate::service::{AdminError, Service, Wrong};
 use crate::types::{BrokerId, TopicName};
 
@@ -134,6 +135,9 @@ impl Service {
         replaces: bool,
         validate_only: bool,
     ) -> Result<(), AdminError> {
+        if replaces || changes.contains_key(CLEANUP_POLICY) {
+            refuse_for_groups(name)?;
+        }
         let config = ConfigChanges { changes, replaces };
         let change = TopicChange { config, growth: None, validate_only };
         self.change_topic(name, change).await.map(drop)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::settings::{SettingView, settings_of_topic};
 use crate::cluster::{CreatedTopic, Growth, Topic, TopicChange, TopicSpec};
+use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::service::topics::refuse_for_groups;
 use crate::service::{AdminError, Service, Wrong};
 use crate::types::{TopicId, TopicName};
@@ -48,7 +49,7 @@ impl Service {
         growth: Growth,
         validate_only: bool,
     ) -> Result<Arc<Topic>, AdminError> {
-        if self.image().topic(name).is_some() {
+        if self.image().topic(name).is_some() || name.as_str() == OFFSETS_TOPIC {
             // A group would be looked for in another partition than the one it is kept in.
             refuse_for_groups(name)?;
         }

@@ -45,12 +45,19 @@ impl Service {
     ///
     /// # Errors
     /// Why it cannot: [`GroupError::UnknownMember`] above all.
-    pub async fn follow_member(self: &Arc<Self>, follow: FollowMember) -> Result<Follower, GroupCallError> {
+    pub async fn follow_member(
+        self: &Arc<Self>,
+        follow: FollowMember,
+        partitions_max: usize,
+    ) -> Result<Follower, GroupCallError> {
         let now = self.clock().now();
         let mut membership = Membership { follow, epoch: None, beat_due: now, settled: BTreeMap::new() };
         let mut standings = Standings::new();
         membership.beat_if_due(self, &mut standings).await?;
-        Ok(Follower { service: Arc::clone(self), source: Source::Member(membership), standings, turn: 0 })
+        let source = Source::Member(membership);
+        let follower = Follower { service: Arc::clone(self), source, standings, partitions_max, turn: 0 };
+        follower.check_bound()?;
+        Ok(follower)
     }
 }
 

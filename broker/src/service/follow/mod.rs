@@ -48,6 +48,7 @@ pub struct Follower {
     service: Arc<Service>,
     source: Source,
     standings: Standings,
+    partitions_max: usize,
     /// Counts rounds: which partition is read first.
     turn: usize,
 }
@@ -102,6 +103,7 @@ impl Follower {
             let service = Arc::clone(&self.service);
             let mut news = service.images_from_now();
             let due = self.prepare().await?;
+            self.check_bound()?;
             let wants = self.wants();
             let got = tokio::select! {
                 got = service.read_many(&wants, max_bytes, look) => got,
@@ -138,6 +140,16 @@ impl Follower {
                 membership.beat_if_due(&self.service, &mut self.standings).await.map(Some)
             }
         }
+    }
+
+    /// Every event's id names all partitions, so there may not be too many.
+    fn check_bound(&self) -> Result<(), GroupCallError> {
+        let (count, max) = (self.standings.len(), self.partitions_max);
+        if count <= max {
+            return Ok(());
+        }
+        let reason = format!("{count} partitions are too many for one stream, which merges {max} at most");
+        Err(GroupCallError::Invalid { reason })
     }
 
     fn wants(&mut self) -> Vec<Want> {

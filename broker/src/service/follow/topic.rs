@@ -59,7 +59,7 @@ impl Service {
         let standings: Vec<_> = iter(asked).buffer_unordered(ASKED_MAX).collect().await;
         let standings = standings.into_iter().collect::<Result<Standings, FetchError>>()?;
         let source = Source::Topic { name: topic, id };
-        Ok(Follower { service: Arc::clone(self), source, standings, turn: 0 })
+        Ok(Follower { service: Arc::clone(self), source, standings, partitions_max, turn: 0 })
     }
 
     /// Where a reader of one partition begins; an offset that was `given` must be one that can be read.

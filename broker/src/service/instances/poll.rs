@@ -16,6 +16,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ use crate::types::{Offset, TopicPartition};
 const FENCED_MAX: u32 = 8;
 /// How often a poll looks again at once because positions could not be read any more.
 const MOVES_MAX: u32 = 3;
+/// How long a poll that has something to read looks for where to begin elsewhere.
+const LOOKUP_GRACE: Duration = Duration::from_millis(250);
 /// How much longer than its client waits a poll looks for where to begin.
 const LOOKUP_MARGIN: Duration = Duration::from_secs(1);
 
@@ -150,10 +153,10 @@ impl Service {
         round: &mut Round<'_>,
     ) -> Result<Result<Option<PolledInstance>, Standing>, InstanceError> {
         let Some(begun) = round.begun.clone() else { return Ok(Err(Standing::Fenced)) };
-        let beat_due = self.parts.clock.now() + Duration::from_millis(u64::from(begun.beat_ms));
         if let Some(standing) = self.find_starts(round, &begun, Vec::new()).await? {
             return Ok(Err(standing));
         }
+        let beat_due = self.parts.clock.now() + Duration::from_millis(u64::from(begun.beat_ms));
         let max_bytes = round.wish.max_bytes.clamp(1, self.parts.options.fetch_bytes_max.max(1));
         let min_bytes = usize::try_from(begun.spec.fetch_min_bytes).unwrap_or(usize::MAX).clamp(1, max_bytes);
         let (mut wait, mut moves) = (Duration::ZERO, 0);
@@ -209,7 +212,11 @@ impl Service {
         if asked.is_empty() {
             return Ok(None);
         }
-        let deadline = round.wait_until.max(self.parts.clock.now()) + LOOKUP_MARGIN;
+        // One partition without a leader does not hold up the others.
+        let now = self.parts.clock.now();
+        let has_others = !round.reads.wants(round.id).is_empty();
+        let deadline =
+            if has_others { now + LOOKUP_GRACE } else { round.wait_until.max(now) + LOOKUP_MARGIN };
         let reset = begun.spec.offset_reset;
         let starts = asked.into_iter().map(|(id, tp, why)| async move {
             let found = self.start_for_instance(reset, &tp, why);
@@ -264,16 +271,41 @@ impl Service {
     ) -> Result<Result<PolledInstance, Standing>, InstanceError> {
         let inflated_bytes_max = self.parts.options.inflated_bytes_max;
         let (records, partitions) = round.reads.select(begun.spec.format, max_bytes, inflated_bytes_max)?;
+        let moves = partitions.iter().any(|one| one.from < one.to);
+        if records.is_empty() && moves && self.parts.clock.now() < round.wait_until {
+            return self.pass_over(round, partitions).await.map(Err);
+        }
+        // What is told is larger than what was read, if that was compressed.
+        let bytes = records.iter().map(|one| one.record.value.as_ref().map_or(0, Bytes::len)).sum();
+        let overloaded = |_| InstanceError::Call(GroupCallError::Overloaded);
+        let place = self.reads.admit(bytes).map_err(overloaded)?;
         match self.tell_progress(round, partitions, true).await? {
             Standing::Good => {}
             other => return Ok(Err(other)),
         }
-        if !records.is_empty() && !self.tell_told(round).await? {
+        if moves && !self.tell_told(round).await? {
             return Ok(Err(Standing::Superseded));
         }
         let (format, dialect) = (begun.spec.format, begun.spec.dialect);
-        let admitted = std::mem::take(&mut round.reads).into_admitted();
+        let mut admitted = std::mem::take(&mut round.reads).into_admitted();
+        admitted.push(place);
         Ok(Ok(PolledInstance { records, format, dialect, admitted }))
+    }
+
+    /// Goes on behind what was read and holds no record any more: what compaction left of a batch.
+    async fn pass_over(
+        &self,
+        round: &mut Round<'_>,
+        mut partitions: Vec<PartitionProgress>,
+    ) -> Result<Standing, InstanceError> {
+        for one in &mut partitions {
+            one.from = one.to;
+        }
+        let standing = self.tell_progress(round, partitions.clone(), false).await?;
+        for one in partitions {
+            round.reads.start_at(&one.id, one.to);
+        }
+        Ok(standing)
     }
 
     /// Says that the answer leaves. Whatever prevents that (a request that its client gives up, a broker that dies, a

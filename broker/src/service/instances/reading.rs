@@ -1,6 +1,9 @@
 //! What an instance reads, from where, and what it commits, by its client's word.
 
-use futures_util::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::iter;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::call::unexpected;
 use super::error::InstanceError;
@@ -9,6 +12,9 @@ use crate::groups::instances::{InstanceAnswer, InstanceCommit, InstanceVerb, Sub
 use crate::groups::{GroupId, InstanceName};
 use crate::service::{FetchError, GroupCallError, OffsetQuery, Service};
 use crate::types::{Offset, TopicPartition};
+
+/// How many offsets are looked up at once.
+const LOOKUPS_MAX: usize = 64;
 
 impl Service {
     /// Says what an instance reads, in place of what it read in the same way; [`Subscription::None`], no topics and no
@@ -38,16 +44,20 @@ impl Service {
         name: &InstanceName,
         seeks: Vec<Seek>,
     ) -> Result<(), InstanceError> {
+        // The last word about a partition counts.
+        let seeks: BTreeMap<TopicPartition, SeekTo> =
+            seeks.into_iter().map(|seek| (seek.tp, seek.to)).collect();
         // Before anybody is asked about offsets.
-        if seeks.iter().any(|seek| !matches!(seek.to, SeekTo::Offset(_))) {
+        if seeks.values().any(|to| !matches!(to, SeekTo::Offset(_))) {
             let view = self.instance(group, name).await?;
             let is_member = view.subscription.is_of_a_member();
-            if let Some(seek) = seeks.iter().find(|seek| !view.assignment.contains(&seek.tp)) {
-                return Err(InstanceError::NotAssigned { tp: seek.tp.clone(), is_member });
+            let assigned: BTreeSet<_> = view.assignment.iter().collect();
+            if let Some(tp) = seeks.keys().find(|tp| !assigned.contains(tp)) {
+                return Err(InstanceError::NotAssigned { tp: tp.clone(), is_member });
             }
         }
-        let seeks = seeks.into_iter().map(|seek| self.place_of(seek));
-        let seeks = try_join_all(seeks).await?;
+        let seeks = seeks.into_iter().map(|(tp, to)| self.place_of(Seek { tp, to }));
+        let seeks = iter(seeks).buffered(LOOKUPS_MAX).try_collect().await?;
         self.ask_instance(group, name, InstanceVerb::Seek(seeks)).await.map(|_| ())
     }
 

@@ -10,6 +10,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use super::path::InstancePath;
+use http::Method;
+
 use crate::groups::instances::EmbeddedFormat;
 use crate::groups::{GroupId, InstanceName};
 use crate::http::chunked::Chunks;
@@ -22,6 +24,7 @@ use crate::http::rest_v2::openapi::{
 use crate::http::rest_v2::params::Params;
 use crate::http::rest_v2::render::write_record;
 use crate::http::rest_v2::told::{Told, text};
+use crate::http::rest_v2::unknown::no_method;
 use crate::service::PollInstance;
 
 /// Returns the next records of an instance as soon as there are some, or none in time.
@@ -43,6 +46,10 @@ pub(in crate::http) async fn poll(
     InstancePath(group, instance): InstancePath,
     request: Request,
 ) -> Result<Response, Fault> {
+    if request.method() == Method::HEAD {
+        // It would deliver records to nobody.
+        return Err(no_method(request.method()));
+    }
     let params = Params::parse(request.uri().query())?;
     let positive =
         |given: Option<i64>| given.and_then(|given| u64::try_from(given).ok()).filter(|given| *given > 0);

@@ -78,12 +78,17 @@ pub(in crate::http) async fn produce(
     Ok(response)
 }
 
+/// What a receipt takes, roughly.
+const RECEIPT_BYTES: usize = 512;
+
 /// Records in, receipts out.
 struct Exchange {
     door: Arc<Door>,
     topic: Arc<Topic>,
     body: Body,
     scanner: Scanner,
+    /// Whether the scanner holds no whole object.
+    is_drained: bool,
     /// For what the scanner holds.
     held: Option<Admitted>,
     docket: Docket,
@@ -102,6 +107,7 @@ impl Exchange {
             sticky: door.next_sticky(),
             body,
             scanner: Scanner::default(),
+            is_drained: true,
             held: None,
             under_way: FuturesUnordered::new(),
             is_reading: true,
@@ -150,7 +156,12 @@ impl Exchange {
 
     /// One thing more: a batch is answered, or some of the body comes.
     async fn advance(&mut self) {
-        let reads = self.is_reading && self.docket.has_room();
+        if !self.is_drained && self.docket.has_room() {
+            self.scan();
+            self.send();
+            return;
+        }
+        let reads = self.is_reading && self.is_drained && self.docket.has_room();
         let now = self.door.service.clock().now();
         let idle = Duration::from_millis(self.door.options.records_idle_ms_max);
         let patience = idle.min(self.ends.saturating_duration_since(now));
@@ -183,10 +194,19 @@ impl Exchange {
 
     fn take(&mut self, chunk: &[u8]) {
         self.scanner.take(chunk);
-        loop {
+        self.scan();
+    }
+
+    /// Takes objects for as long as there is room for their receipts: a small chunk may hold very many.
+    fn scan(&mut self) {
+        self.is_drained = false;
+        while self.docket.has_room() {
             match self.scanner.next() {
                 Ok(Some(object)) => self.take_object(&object),
-                Ok(None) => break,
+                Ok(None) => {
+                    self.is_drained = true;
+                    break;
+                }
                 Err(NoObject(byte)) => {
                     let message =
                         format!("a record is a JSON object, and this begins with '{}'", byte.escape_ascii());
@@ -196,7 +216,7 @@ impl Exchange {
         }
         let held = self.scanner.held();
         let limit = self.door.options.body_bytes_max;
-        if held > limit {
+        if self.is_drained && held > limit {
             let message = format!("the record is larger than {limit} bytes");
             return self.end(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
         }
@@ -208,7 +228,8 @@ impl Exchange {
     }
 
     fn take_object(&mut self, object: &[u8]) {
-        let accepted = self.door.service.bodies().admit(object.len()).map_err(Refusal::from);
+        let bytes = object.len() + RECEIPT_BYTES;
+        let accepted = self.door.service.bodies().admit(bytes).map_err(Refusal::from);
         let accepted = accepted.and_then(|admitted| {
             let sent = parse(object)?;
             let partition = place(&self.door, &self.topic, sent.key_bytes(), sent.partition, self.sticky)?;
@@ -236,6 +257,7 @@ impl Exchange {
         self.docket.refuse(refusal);
         self.is_reading = false;
         self.held = None;
+        self.is_drained = true;
         self.scanner = Scanner::default();
     }
 
