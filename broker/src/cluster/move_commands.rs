@@ -302,6 +302,10 @@ impl Commands {
         if !live {
             txn.compares.push(Compare::Missing(sign.clone()));
         }
+        if let Some(seen) = image.version_of(&Key::Drain(broker)) {
+            // Kept after all, or kept and emptied anew: then it may hold more than is known here.
+            txn.compares.push(Compare::ModRevision(path(Key::Drain(broker)), seen));
+        }
         txn.success = [mine, path(Key::Drain(broker)), sign].map(|key| Op::Delete { key }).to_vec();
         let outcome = self.store.txn(txn).await?;
         if outcome.succeeded {

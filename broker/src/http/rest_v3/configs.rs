@@ -324,9 +324,12 @@ pub(in crate::http) async fn of_each_broker(
 ) -> Result<Response, Refusal> {
     let live: Vec<BrokerId> = door.service.image().live_brokers().collect();
     let asked = live.iter().map(|broker| door.service.broker_settings(*broker));
-    let told = futures_util::future::try_join_all(asked).await?;
+    // One that does not answer, or has gone meanwhile, is left out.
+    let told = futures_util::future::join_all(asked).await;
     let mut all = Vec::new();
-    for (broker, views) in live.into_iter().zip(told) {
+    for (broker, views) in
+        live.into_iter().zip(told).filter_map(|(broker, views)| Some((broker, views.ok()?)))
+    {
         all.extend(views.into_iter().map(|view| config(&at.links, &Whose::Broker(broker), view)));
     }
     Ok(found(&at.links.list("KafkaBrokerConfigList", &["brokers", "-", "configs"], all)))
