@@ -7,6 +7,7 @@
 //! - [`memory`]: a deterministic multi-version store, for simulation, for tests, and persisted for one-broker mode.
 //! - [`etcd`]: the same over etcd's gRPC API, with its client's known traps stepped around.
 //! - [`faulty`]: a door to any store that fails on demand, for tests.
+//! - [`vices`]: a door to any store that has etcd's vices, by seed, for simulation.
 //! - [`conformance`]: one suite that every store must pass.
 //!
 //! *Invariant:* nothing here sends a transaction twice: an unknown outcome is told as unknown
@@ -20,6 +21,7 @@ pub mod campaign;
 pub mod memory;
 pub mod etcd;
 pub mod faulty;
+pub mod vices;
 pub mod conformance;
 
 pub use campaign::{Fence, resign, try_acquire};
@@ -32,3 +34,4 @@ pub use store::{
     Compare, KeyValue, Lease, LeaseId, Listing, Op, Revision, Store, Txn, TxnOutcome, Watch, WatchBatch,
     WatchEnd, WatchEvent,
 };
+pub use vices::{Chance, UnreliableStore, Vices};

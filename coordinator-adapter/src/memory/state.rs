@@ -193,6 +193,13 @@ impl State {
         Ok(entry.ttl_ms)
     }
 
+    /// Gives every lease its whole time again.
+    pub(super) fn rearm_leases(&mut self) {
+        for entry in self.leases.values_mut() {
+            entry.deadline_ms = self.now_ms + entry.ttl_ms;
+        }
+    }
+
     /// The lease that has run out the longest ago.
     pub(super) fn expired(&self) -> Option<LeaseId> {
         self.leases

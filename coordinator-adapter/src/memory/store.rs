@@ -179,6 +179,11 @@ impl MemoryStore {
         });
     }
 
+    /// Gives every lease its whole time again, as etcd does when it changes its leader.
+    pub fn rearm_leases(&self) {
+        self.shared.run_here(|inner| inner.state.rearm_leases());
+    }
+
     /// Ticks with tokio's time until the store is dropped. Needs a runtime.
     pub fn run_clock(&self) {
         tokio::spawn(run_clock(Arc::downgrade(&self.shared)));
