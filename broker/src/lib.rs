@@ -3,6 +3,7 @@
 //! The folders are the floors of the house, from the ground up; each imports only those above it in this list, and
 //! siblings on one floor do not know each other (held by `tests/tidy.rs`):
 //!
+//! - [`rules`]: a name for each rule that keeps what was acknowledged, and in test builds a switch
 //! - [`types`]: ids, offsets, epochs, the record of a partition
 //! - [`clock`]: the only reader of the time
 //! - [`tasks`]: long-lived work, and the news of its panics
@@ -24,6 +25,7 @@
 //! *Invariant:* replication and cluster meet only in [`types::PartitionState`]; `node` carries what one says to the
 //! other.
 
+pub mod rules;
 pub mod types;
 pub mod clock;
 pub mod tasks;

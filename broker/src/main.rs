@@ -34,6 +34,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 
 fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
     start_log()?;
+    #[cfg(feature = "mutants")]
+    leave_rules_out()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tidemark")
@@ -43,6 +45,15 @@ fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
     let outcome = runtime.block_on(node::run(config, coordinator));
     runtime.shutdown_background();
     Ok(outcome?)
+}
+
+/// Breaks this broker on purpose: only a test build can.
+#[cfg(feature = "mutants")]
+fn leave_rules_out() -> anyhow::Result<()> {
+    let Ok(names) = std::env::var("TIDEMARK_WITHOUT") else { return Ok(()) };
+    tidemark::rules::leave_out(&names).map_err(anyhow::Error::msg).context("TIDEMARK_WITHOUT")?;
+    tracing::warn!(without = names, "a test build: rules that keep what was acknowledged are out of force");
+    Ok(())
 }
 
 fn start_log() -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up. A folder imports only from floors below its own; folders on one floor do not know each other.
 const FLOORS: &[&[&str]] = &[
+    &["rules"],
     &["types"],
     &["clock"],
     &["tasks"],
@@ -45,6 +46,7 @@ const PURE: &[&str] = &[
     "cluster/topic_config",
     "cluster/reconcile",
     "cluster/election",
+    "cluster/guards",
     "cluster/assignment",
     "cluster/reassignment",
     "cluster/balance",

@@ -12,8 +12,9 @@ use coordinator_adapter::{Compare, Fence, Op, Revision, Store, StoreError, Txn, 
 use futures_util::future::join_all;
 
 use super::chores::Chore;
+use super::guards::guards_of_write;
 use super::keyspace::{Key, Keyspace};
-use super::reconcile::{PartitionWrite, TopicGuard};
+use super::reconcile::PartitionWrite;
 use super::values::encode;
 
 /// How many transactions are under way at once.
@@ -181,29 +182,23 @@ impl CarryOut {
     }
 
     pub(super) fn txn(&self, fence: &Fence, writes: &[PartitionWrite]) -> Txn {
-        let mut compares = vec![fence.compare()];
+        let mut compares = Vec::new();
         let mut success = Vec::with_capacity(writes.len());
         for write in writes {
-            let topic = self.keyspace.path(&Key::Topic(write.tp.topic.clone()));
-            let topic = match write.topic {
-                TopicGuard::At(revision) => Compare::ModRevision(topic, revision),
-                TopicGuard::Gone => Compare::Missing(topic),
-            };
-            if !compares.contains(&topic) {
-                compares.push(topic);
+            for guard in guards_of_write(fence.create_revision, write) {
+                let compare = guard.compare(&self.keyspace);
+                // The seat, and the topic of several partitions, are compared once.
+                if !compares.contains(&compare) {
+                    compares.push(compare);
+                }
             }
             let key = self.keyspace.path(&Key::Partition(write.tp.clone()));
-            compares.push(match write.guard {
-                Some(guard) => Compare::ModRevision(key.clone(), Revision(guard.0)),
-                None => Compare::Missing(key.clone()),
-            });
             success.push(match &write.new {
                 Some(state) => Op::Put { key, value: encode(state), lease: None },
                 None => Op::Delete { key },
             });
             if let Some(order) = &write.order {
                 let key = self.keyspace.path(&Key::Reassignment(write.tp.clone()));
-                compares.push(Compare::ModRevision(key.clone(), order.guard));
                 success.push(match &order.new {
                     Some(order) => Op::Put { key, value: encode(order), lease: None },
                     None => Op::Delete { key },

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::rules::{self, Rule};
 use crate::types::{BrokerId, FlushMode, Incarnation, PartitionState};
 
 use super::image::Image;
@@ -99,11 +100,14 @@ impl<'a> Census<'a> {
         if registration.epoch <= entry.epoch {
             return Some(entry);
         }
-        let proven = match registration.recovered.proof_of(entry.epoch) {
+        let recovered = &registration.recovered;
+        let proof =
+            if rules::holds(Rule::ProofOfThatLife) { recovered.proof_of(entry.epoch) } else { recovered.how };
+        let proven = match proof {
             Recovery::Clean => true,
             // What was acknowledged had been fsynced: all of it is there.
-            Recovery::Fsync => flush.counts_durable_only(),
-            Recovery::None => false,
+            Recovery::Fsync => flush.counts_durable_only() || !rules::holds(Rule::FsyncProofNeedsFlush),
+            Recovery::None => !rules::holds(Rule::ProofOfRecovery),
         };
         proven.then(|| registration.life_of(entry.broker))
     }
@@ -180,10 +184,19 @@ fn elect(
         return None;
     }
     // Nobody of the ISR lives in a life that counts, or one of them would lead: whoever leads now is in sync alone.
-    let leader = best(state, &state.elr, census)?;
+    let leader = best(state, &state.elr, census).or_else(|| anybody(state, census))?;
     let mut next = with_leader(state, leader);
     next.isr = vec![leader];
     Some(next)
+}
+
+/// Nobody: who is neither in sync nor eligible may lack what is committed (rule 11).
+fn anybody(state: &PartitionState, census: Census<'_>) -> Option<Incarnation> {
+    if rules::holds(Rule::ElectsFromInSync) {
+        return None;
+    }
+    let lives = |broker: &BrokerId| Some(census.brokers.get(broker)?.life_of(*broker));
+    state.replicas.iter().filter_map(lives).find(|life| census.fitness(*life).is_some())
 }
 
 /// The life in which a member of the ISR stays in it when another is elected: the named one if it lives, or a proven
@@ -238,10 +251,11 @@ fn drain(next: &mut PartitionState, leader: Incarnation, census: Census<'_>) {
 /// Who is eligible beside the ISR (rule 12): nobody while the ISR may commit; else all that were in sync or eligible
 /// before, in the life in which they still count.
 fn eligible(state: &PartitionState, next: &PartitionState, census: Census<'_>) -> Vec<Incarnation> {
-    if next.may_commit() {
+    if next.may_commit() && rules::holds(Rule::EligibleWhileSmall) {
         return Vec::new();
     }
-    let before = state.isr.iter().chain(&state.elr);
+    let leavers = state.isr.iter().filter(|_| rules::holds(Rule::LeaversStayEligible));
+    let before = leavers.chain(&state.elr);
     let counting = before.filter_map(|entry| census.counts_as(*entry, state.flush));
     let mut elr: Vec<Incarnation> = Vec::new();
     for life in counting {
@@ -267,7 +281,7 @@ pub(super) fn check(old: &PartitionState, new: &PartitionState) {
     let leader = new.leader.expect("no change leaves a partition without a leader");
     assert!(new.isr.contains(&leader), "leader {leader} is not in the ISR of {new:?}, before {old:?}");
     assert!(
-        new.elr.is_empty() || !new.may_commit(),
+        new.elr.is_empty() || !new.may_commit() || !rules::holds(Rule::EligibleWhileSmall),
         "eligible replicas beside an ISR that may commit: {new:?}"
     );
     let epoch_step = i32::from(new.leader != old.leader);
@@ -278,7 +292,10 @@ pub(super) fn check(old: &PartitionState, new: &PartitionState) {
     );
     let named = |broker: BrokerId| old.isr_member(broker).or(old.elr_member(broker));
     let known = new.isr.iter().chain(&new.elr).all(|entry| named(entry.broker).is_some());
-    assert!(known, "somebody came into {new:?} who was not in {old:?}");
+    assert!(
+        known || !rules::holds(Rule::ElectsFromInSync),
+        "somebody came into {new:?} who was not in {old:?}"
+    );
     let placed = new.isr.iter().chain(&new.elr).all(|entry| new.has_replica(entry.broker));
     let was_placed = old.isr.iter().chain(&old.elr).all(|entry| old.has_replica(entry.broker));
     assert!(placed || !was_placed, "somebody counts in {new:?} who has no copy, before {old:?}");

@@ -5,8 +5,9 @@
 //! *Invariant:* the transaction itself compares that a joiner is still the life that fetched (rule 5): no image, however
 //! old, can let another one in.
 
-use coordinator_adapter::{Compare, Op, Revision, StoreError, Txn};
+use coordinator_adapter::{Op, StoreError, Txn};
 
+use crate::rules::{self, Rule};
 use crate::types::{
     BrokerId, Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicId, TopicName,
     TopicPartition,
@@ -14,6 +15,7 @@ use crate::types::{
 
 use super::commands::Commands;
 use super::error::ClusterError;
+use super::guards::guards_of_isr_change;
 use super::keyspace::Key;
 use super::values::{LiveState, TopicValue, Value, decode, encode};
 
@@ -54,17 +56,15 @@ impl Commands {
             return IsrChangeOutcome::NotSent;
         }
         let key = self.keyspace.path(&Key::Partition(change.tp.clone()));
-        let mut compares = vec![Compare::ModRevision(key.clone(), Revision(change.guard.0))];
         if let Some(joiner) = change.joiner {
             let live = self.image().live.get(&joiner.broker).map(|live| (live.epoch, live.state));
-            if live != Some((joiner.epoch, LiveState::Active)) {
+            if live != Some((joiner.epoch, LiveState::Active)) && rules::holds(Rule::JoinerIsLive) {
                 // It is going down, or not up yet; the transaction's own compares hold even if this image is old.
                 return IsrChangeOutcome::NotSent;
             }
-            let registration = self.keyspace.path(&Key::Broker(joiner.broker));
-            compares.push(Compare::ModRevision(registration, Revision(joiner.epoch.0)));
-            compares.push(Compare::Exists(self.keyspace.path(&Key::Live(joiner.broker))));
         }
+        let guards = guards_of_isr_change(&change);
+        let compares = guards.iter().map(|guard| guard.compare(&self.keyspace)).collect();
         let put = Op::Put { key: key.clone(), value: encode(&change.state), lease: None };
         let txn = Txn { compares, success: vec![put], failure: vec![Op::Get { key }] };
         match self.store.txn(txn).await {

@@ -14,6 +14,7 @@
 //! - [`assignment`], [`election`], [`reassignment`], [`reconcile`]: which replicas, which leader, which writes (pure).
 //! - [`balance`], [`chores`]: which copies should stand elsewhere, and what is written beside the records (pure).
 //! - [`observed`]: what a controller remembers in order to wait (pure).
+//! - [`guards`]: what a write to the store compares, so that no two writers of a record meet (pure).
 //! - `carry_out`, [`controller`]: the shell that writes what `reconcile` says while it holds the controller's seat.
 //! - `guarded`, `placement`, [`commands`], `topic_commands`: what administrators write, by compare-and-put;
 //!   [`move_commands`], `elect_leaders`: what operators do.
@@ -47,6 +48,7 @@ pub mod reconcile;
 pub mod balance;
 pub mod chores;
 pub mod observed;
+pub mod guards;
 mod carry_out;
 pub mod controller;
 mod guarded;

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use crate::rules::{self, Rule};
 use crate::types::{BrokerId, Incarnation, TopicPartition};
 
 use super::image::Image;
@@ -107,7 +108,7 @@ impl Observed {
     /// Until when nothing is to be done about the dead, if so.
     #[must_use]
     pub fn braked_until(&self, now: Instant) -> Option<Instant> {
-        self.braked_until.filter(|until| now < *until)
+        self.braked_until.filter(|until| now < *until && rules::holds(Rule::Brake))
     }
 
     /// The lives that are waited for now: nothing is to be done about them.

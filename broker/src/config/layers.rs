@@ -15,7 +15,14 @@ pub type Layer = BTreeMap<String, String>;
 const ENVIRONMENT_PREFIX: &str = "TIDEMARK_";
 
 /// Variables that begin like a setting and are none.
-const NOT_SETTINGS: &[&str] = &["TIDEMARK_CONFIG", "TIDEMARK_LOG", "TIDEMARK_LOG_FORMAT", "TIDEMARK_BIN"];
+const NOT_SETTINGS: &[&str] = &[
+    "TIDEMARK_CONFIG",
+    "TIDEMARK_LOG",
+    "TIDEMARK_LOG_FORMAT",
+    "TIDEMARK_BIN",
+    #[cfg(feature = "mutants")]
+    "TIDEMARK_WITHOUT",
+];
 
 /// Reads a TOML file.
 ///

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::cluster::{Commands, Image, LiveState, Topic, TopicConfig};
 use crate::replication::Replicas;
+use crate::rules::{self, Rule};
 use crate::storage::{CompactionOptions, LogOptions};
 use crate::types::{Incarnation, PartitionEpoch, PartitionRecord, TopicId, TopicPartition};
 
@@ -126,7 +127,12 @@ impl Duties {
     }
 
     async fn delete_if_proven(&self, (tp, topic_id): &(TopicPartition, TopicId)) {
-        match self.commands.replica_belongs(tp, *topic_id, self.me.broker).await {
+        let belongs = if rules::holds(Rule::DeletesOnProof) {
+            self.commands.replica_belongs(tp, *topic_id, self.me.broker).await
+        } else {
+            Ok(false)
+        };
+        match belongs {
             Ok(false) => match self.replicas.drop_replica(tp, *topic_id).await {
                 Ok(()) => tracing::info!(partition = %tp, topic_id = %topic_id, "the replica was deleted"),
                 Err(error) => tracing::error!(partition = %tp, %error, "the replica cannot be deleted"),

@@ -21,6 +21,7 @@ use crate::config::BrokerSettings;
 use crate::metrics::Metrics;
 use crate::net::{TcpListener, listen};
 use crate::replication::RecoverySummary;
+use crate::rules::{self, Rule};
 use crate::storage::DataDir;
 use crate::tasks::Tasks;
 use crate::types::BrokerId;
@@ -141,6 +142,7 @@ pub(super) fn proof(data_dir: &DataDir, summary: &RecoverySummary) -> Recovered 
         return Recovered::NOTHING;
     };
     let whole = summary.lost_durable.is_empty() && summary.failed.is_empty();
+    let whole = whole || !rules::holds(Rule::LossEndsProof);
     let how = match (whole, data_dir.clean_from() == Some(from)) {
         (false, _) => Recovery::None,
         (true, true) => Recovery::Clean,

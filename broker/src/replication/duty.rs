@@ -1,5 +1,6 @@
 //! What a record asks of one life of one broker. Pure.
 
+use crate::rules::{self, Rule};
 use crate::types::{Incarnation, LeaderEpoch, PartitionState};
 
 /// What one life of one broker does for a partition.
@@ -19,17 +20,22 @@ pub enum Duty {
 pub fn duty_of(me: Incarnation, state: &PartitionState) -> Duty {
     match state.leader {
         _ if !state.has_replica(me.broker) => Duty::Wait,
-        Some(leader) if leader == me => Duty::Lead,
+        Some(leader) if is_named(me, leader) => Duty::Lead,
         Some(leader) if leader.broker != me.broker => Duty::Follow(leader),
         _ => Duty::Wait,
     }
+}
+
+/// Whether a record that names `named` means this very life (rule 1).
+pub(super) fn is_named(me: Incarnation, named: Incarnation) -> bool {
+    named == me || (!rules::holds(Rule::OneLifeOneReign) && named.broker == me.broker)
 }
 
 /// Whether a record of `epoch` is older than what is known of the partition: epochs only rise, and no record may name a
 /// lower one than the log holds (row 32: a coordination store that was set back).
 #[must_use]
 pub fn is_set_back(epoch: LeaderEpoch, last_in_log: LeaderEpoch, last_in_records: LeaderEpoch) -> bool {
-    epoch < last_in_log.max(last_in_records)
+    rules::holds(Rule::EpochNeverBack) && epoch < last_in_log.max(last_in_records)
 }
 
 #[cfg(test)]

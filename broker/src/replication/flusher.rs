@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use super::partition::{Effects, Partition};
 use super::waiters::Ended;
 use crate::metrics::{Metrics, seconds};
+use crate::rules::{self, Rule};
 use crate::storage::FlushJob;
 use crate::tasks::Tasks;
 
@@ -179,6 +180,9 @@ impl Partition {
                 if let Some(log) = &mut inner.log {
                     log.flushed(end);
                 }
+            }
+            Err(error) if !rules::holds(Rule::FailedFsyncPoisons) => {
+                tracing::warn!(%error, "an fsync failed and will be tried again");
             }
             Err(error) => {
                 metrics.flush_errors.inc();

@@ -7,7 +7,8 @@
 //! below it, which only an unclean election can cause.
 //! *Invariant:* an answer that diverges moves nothing but the end of the log (KAFKA-14704).
 
-use crate::types::{Incarnation, LeaderEpoch, Offset};
+use crate::rules::{self, Rule};
+use crate::types::{FlushMode, Incarnation, LeaderEpoch, Offset};
 use crate::wire::{ErrorCode, FetchedPartition};
 
 /// The log as the decisions see it.
@@ -21,6 +22,21 @@ pub struct LogView {
     pub counted_end: Offset,
     /// The epoch of the last batch; `NONE` for an empty log.
     pub last_epoch: LeaderEpoch,
+}
+
+impl LogView {
+    /// A log from `start` to `end`, durable up to `durable_end`, in a partition that counts by `flush` (rule 7).
+    #[must_use]
+    pub fn new(
+        start: Offset,
+        end: Offset,
+        durable_end: Offset,
+        last_epoch: LeaderEpoch,
+        flush: FlushMode,
+    ) -> Self {
+        let by_durable = flush.counts_durable_only() && rules::holds(Rule::DurableBeforeCounted);
+        Self { start, end, counted_end: if by_durable { durable_end } else { end }, last_epoch }
+    }
 }
 
 /// What a fetch said; its answer is judged against this.
@@ -118,7 +134,7 @@ impl FollowerState {
         own_epoch_end: impl FnOnce(LeaderEpoch) -> (LeaderEpoch, Offset),
     ) -> Step {
         let now = Asked { epoch: self.epoch, offset: log.end, last_epoch: log.last_epoch };
-        if asked != now || self.leader.is_none() {
+        if (asked != now && rules::holds(Rule::AnswersInTime)) || self.leader.is_none() {
             return Step::Stale;
         }
         match answer.error {
@@ -135,6 +151,7 @@ impl FollowerState {
             _ => return Step::Retry { refresh: false },
         }
         match answer.diverging {
+            Some(_) if !rules::holds(Rule::CutsByEpoch) => Step::Cut(self.high_watermark),
             Some((epoch, end)) => Step::Cut(cut_point(end, own_epoch_end(epoch).1, log)),
             None => Step::Append,
         }
@@ -145,7 +162,8 @@ impl FollowerState {
     fn judge_out_of_range(&self, answer: &FetchedPartition, log: LogView) -> Step {
         let start = answer.log_start_offset;
         let is_empty = log.start >= log.end;
-        if start >= Offset::ZERO && (log.end < start || (is_empty && log.end != start)) {
+        let holds_nothing = log.end < start || (is_empty && log.end != start);
+        if start >= Offset::ZERO && (holds_nothing || !rules::holds(Rule::AnewOnlyBelowStart)) {
             Step::StartAnew(start)
         } else {
             Step::Retry { refresh: false }
@@ -156,7 +174,8 @@ impl FollowerState {
     /// Returns where the log should start now, if that moved.
     pub fn note_marks(&mut self, leader_hw: Offset, leader_start: Offset, log: LogView) -> Option<Offset> {
         let before = self.high_watermark;
-        self.high_watermark = before.max(leader_hw.min(log.end));
+        let told = if rules::holds(Rule::WatermarkWithinLog) { leader_hw.min(log.end) } else { leader_hw };
+        self.high_watermark = if rules::holds(Rule::WatermarkNeverBack) { before.max(told) } else { told };
         assert!(
             before <= self.high_watermark && self.high_watermark <= log.end,
             "a follower's high watermark moved from {before} to {} in a log that ends at {}",
@@ -164,7 +183,8 @@ impl FollowerState {
             log.end
         );
         // Never above its own watermark: what is not known to be committed may yet be cut.
-        let start = leader_start.min(self.high_watermark);
+        let bound = if rules::holds(Rule::StartBelowWatermark) { self.high_watermark } else { log.end };
+        let start = leader_start.min(bound);
         (start > log.start).then_some(start)
     }
 
@@ -186,7 +206,8 @@ impl FollowerState {
 /// one's own end of an epoch cannot exceed; the rule names it, so it stands here).
 #[must_use]
 pub fn cut_point(leader_end: Offset, own_epoch_end: Offset, log: LogView) -> Offset {
-    leader_end.min(own_epoch_end).min(log.end).max(Offset::ZERO)
+    let own_end = if rules::holds(Rule::CutsToTheLeastEnd) { own_epoch_end } else { log.end };
+    leader_end.min(own_end).min(log.end).max(Offset::ZERO)
 }
 
 /// Whether a follower that asks for `offset` after a batch of `last_epoch` parts from this log; `epoch_end` is the log's
@@ -198,7 +219,8 @@ pub fn diverging(
     epoch_end: (LeaderEpoch, Offset),
 ) -> Option<(LeaderEpoch, Offset)> {
     let (epoch, end) = epoch_end;
-    (last_epoch != LeaderEpoch::NONE && (epoch < last_epoch || end < offset)).then_some((epoch, end))
+    let parts = last_epoch != LeaderEpoch::NONE && (epoch < last_epoch || end < offset);
+    (parts && rules::holds(Rule::SeesDivergence)).then_some((epoch, end))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::rules::{self, Rule};
 use crate::types::{Incarnation, PartitionState};
 
 /// Which lives of brokers hold a lease and are active, as far as this broker knows. Cheap to clone.
@@ -48,11 +49,17 @@ impl Liveness {
 pub fn with_isr(state: &PartitionState, isr: Vec<Incarnation>) -> PartitionState {
     let names = |broker| isr.iter().any(|member| member.broker == broker);
     let mut elr = Vec::new();
-    if isr.len() < state.min_isr as usize {
+    if may_be_eligible(state.min_isr, isr.len()) {
         elr.extend(state.elr.iter().copied().filter(|member| !names(member.broker)));
-        elr.extend(state.isr.iter().copied().filter(|member| !names(member.broker)));
+        let leavers = state.isr.iter().copied().filter(|member| !names(member.broker));
+        elr.extend(leavers.filter(|_| rules::holds(Rule::LeaversStayEligible)));
     }
     PartitionState { isr, elr, ..state.clone() }
+}
+
+/// Whether anybody beside an in-sync set of this size may be eligible: only while it is too small to commit (rule 12).
+fn may_be_eligible(min_isr: u32, isr: usize) -> bool {
+    isr < min_isr as usize || !rules::holds(Rule::EligibleWhileSmall)
 }
 
 /// The record with `joiner` in the ISR, in place of any earlier life of the same broker.
@@ -76,7 +83,10 @@ pub fn counted<'a>(
     committed: &'a PartitionState,
     proposed: Option<&'a PartitionState>,
 ) -> impl Iterator<Item = Incarnation> + 'a {
-    committed.isr.iter().chain(proposed.into_iter().flat_map(|state| &state.isr)).copied()
+    let joining = proposed.filter(|_| rules::holds(Rule::MaximalIsr));
+    let leaves = move |member: &Incarnation| proposed.is_some_and(|proposed| !proposed.isr.contains(member));
+    let stays = move |member: &&Incarnation| rules::holds(Rule::SmallerIsrOnceWritten) || !leaves(member);
+    committed.isr.iter().filter(stays).chain(joining.into_iter().flat_map(|state| &state.isr)).copied()
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::duty::is_named;
 use super::follower::{Asked, diverging};
 use super::isr::counted;
 use super::progress::Progress;
 use super::proposal::OpenProposal;
+use crate::rules::{self, Rule};
 use crate::types::{BrokerId, Incarnation, LeaderEpoch, Offset, PartitionRecord, PartitionState};
 
 /// The times that a leader acts on.
@@ -121,7 +123,8 @@ impl LeaderState {
         known_hw: Offset,
         now: Instant,
     ) -> Self {
-        assert!(record.state.is_led_by(me), "{me} leads only by a record that names it, not by {record:?}");
+        let names_me = record.state.leader.is_some_and(|leader| is_named(me, leader));
+        assert!(names_me, "{me} leads only by a record that names it, not by {record:?}");
         let mut leader = Self {
             me,
             record,
@@ -167,7 +170,7 @@ impl LeaderState {
     /// Whether everything committed in earlier epochs is known to be: only then may an end be told (KIP-207).
     #[must_use]
     pub fn knows_the_committed_end(&self) -> bool {
-        self.high_watermark >= self.epoch_start
+        self.high_watermark >= self.epoch_start || !rules::holds(Rule::EndOnceKnown)
     }
 
     /// One past the last record of the leader's own log.
@@ -225,10 +228,13 @@ impl LeaderState {
             return FetchAnswer::Refused(refusal);
         }
         // Before divergence: epochs that the leader has trimmed away prove nothing (row 22).
-        if asked.offset < log_start {
+        if asked.offset < log_start && rules::holds(Rule::RangeBeforeDivergence) {
             return FetchAnswer::OutOfRange;
         }
         if let Some((epoch, end)) = diverging(asked.offset, asked.last_epoch, epoch_end(asked.last_epoch)) {
+            if !rules::holds(Rule::DivergenceIsNoProgress) {
+                self.note_fetch(from, asked.offset, now);
+            }
             return FetchAnswer::Diverging(epoch, end);
         }
         if asked.offset > self.log_end {
@@ -247,10 +253,10 @@ impl LeaderState {
         now: Instant,
     ) -> Result<(), FetchRefusal> {
         let is_replica = self.record.state.has_replica(from.broker) && from.broker != self.me.broker;
-        if epoch < self.epoch() {
+        if epoch < self.epoch() && rules::holds(Rule::FencesOlderReigns) {
             return Err(FetchRefusal::Fenced);
         }
-        if epoch > self.epoch() {
+        if epoch > self.epoch() && rules::holds(Rule::HearsOfNewerReigns) {
             if is_replica {
                 self.deposed = Some((epoch, now));
             }
@@ -260,7 +266,7 @@ impl LeaderState {
             return Err(FetchRefusal::NotAReplica);
         }
         match self.follower_mut(from.broker) {
-            Some(known) if known.incarnation.epoch > from.epoch => {
+            Some(known) if known.incarnation.epoch > from.epoch && rules::holds(Rule::NewestLifeFetches) => {
                 return Err(FetchRefusal::StaleIncarnation);
             }
             Some(known) if known.incarnation == from => {}
@@ -291,7 +297,7 @@ impl LeaderState {
     /// own log starts.
     #[must_use]
     pub fn low_watermark(&self, own_start: Offset) -> Offset {
-        let others = self.counted().filter(|member| *member != self.me);
+        let others = self.counted().filter(|member| !is_named(self.me, *member));
         let starts = others.map(|member| self.progress(member).map_or(Offset::NONE, |known| known.log_start));
         starts.fold(own_start, Offset::min)
     }
@@ -305,7 +311,9 @@ impl LeaderState {
 
     /// Whether this life has reached the high watermark and the start of the epoch, by a fetch of this epoch (rule 5).
     pub(super) fn has_reached(&self, member: Incarnation) -> bool {
-        let reached = self.high_watermark.max(self.epoch_start);
+        let high_watermark = Some(self.high_watermark).filter(|_| rules::holds(Rule::JoinsAtHighWatermark));
+        let epoch_start = Some(self.epoch_start).filter(|_| rules::holds(Rule::JoinsAtReignStart));
+        let reached = high_watermark.max(epoch_start).unwrap_or(Offset::ZERO);
         self.progress(member).and_then(|known| known.end).is_some_and(|end| end >= reached)
     }
 
@@ -325,7 +333,7 @@ impl LeaderState {
         }
         let state = &self.record.state;
         if acks_all {
-            if !state.may_commit() {
+            if !state.may_commit() && rules::holds(Rule::RefusesBeforeAppend) {
                 let isr = u32::try_from(state.isr.len()).unwrap_or(u32::MAX);
                 return Err(AppendRefusal::NotEnoughReplicas { isr, min_isr: state.min_isr });
             }
@@ -348,7 +356,7 @@ impl LeaderState {
         if now.saturating_duration_since(open.since) < limits.stuck_after {
             return None;
         }
-        let silent = self.counted().filter(|member| *member != self.me).map(|member| {
+        let silent = self.counted().filter(|member| !is_named(self.me, *member)).map(|member| {
             self.progress(member)
                 .map_or(now.saturating_duration_since(self.since), |known| known.silence(now))
         });
@@ -358,7 +366,7 @@ impl LeaderState {
     /// Takes a newer version of the record in the same reign: the ISR that it names is committed.
     pub fn adopt(&mut self, record: PartitionRecord, now: Instant) {
         assert!(
-            record.state.is_led_by(self.me) && record.state.leader_epoch == self.epoch(),
+            self.is_reign_of(&record.state),
             "{} leads in epoch {} and cannot adopt {record:?}",
             self.me,
             self.epoch()
@@ -379,6 +387,11 @@ impl LeaderState {
         self.advance();
     }
 
+    /// Whether this is a version of the record in the same reign.
+    pub(super) fn is_reign_of(&self, state: &PartitionState) -> bool {
+        state.leader.is_some_and(|leader| is_named(self.me, leader)) && state.leader_epoch == self.epoch()
+    }
+
     pub(super) fn counted(&self) -> impl Iterator<Item = Incarnation> + '_ {
         counted(&self.record.state, self.proposed())
     }
@@ -387,13 +400,14 @@ impl LeaderState {
         self.proposal.as_ref().map(|open| &open.counts)
     }
 
-    /// What is known of exactly this life.
     /// Whether somebody else is counted, and has fetched in this reign.
     pub(super) fn has_counted_follower(&self) -> bool {
-        self.counted()
-            .any(|member| member != self.me && self.progress(member).is_some_and(|known| known.end.is_some()))
+        self.counted().any(|member| {
+            !is_named(self.me, member) && self.progress(member).is_some_and(|known| known.end.is_some())
+        })
     }
 
+    /// What is known of exactly this life.
     pub(super) fn progress(&self, member: Incarnation) -> Option<&Progress> {
         self.followers.iter().find(|known| known.incarnation == member)
     }
@@ -406,7 +420,7 @@ impl LeaderState {
     fn match_replicas(&mut self, now: Instant) {
         let Self { record, followers, me, .. } = self;
         followers.retain(|known| record.state.has_replica(known.incarnation.broker));
-        for member in record.state.isr.iter().filter(|member| *member != me) {
+        for member in record.state.isr.iter().filter(|member| !is_named(*me, **member)) {
             match followers.iter_mut().find(|known| known.incarnation.broker == member.broker) {
                 Some(known) if known.incarnation.epoch >= member.epoch => {}
                 // Only where a reign begins: in its course nobody but this leader puts a life into the ISR, which fetched.
@@ -418,15 +432,16 @@ impl LeaderState {
 
     /// Advances the high watermark as far as the rules allow (rule 3).
     pub(super) fn advance(&mut self) {
-        if !self.record.state.may_commit() {
+        if !self.record.state.may_commit() && rules::holds(Rule::MinIsrGate) {
             return;
         }
         let mut held_by_all = self.counted_end;
         for member in counted(&self.record.state, self.proposal.as_ref().map(|open| &open.counts)) {
-            if member != self.me {
+            if !is_named(self.me, member) {
                 match self.progress(member).and_then(|known| known.end) {
                     Some(end) => held_by_all = held_by_all.min(end),
-                    None => return,
+                    None if rules::holds(Rule::HeldInThisReign) => return,
+                    None => held_by_all = held_by_all.min(self.epoch_start),
                 }
             }
         }

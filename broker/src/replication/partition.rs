@@ -19,6 +19,7 @@ use super::leader::LeaderState;
 use super::shared::Shared;
 use super::status::{FollowerStatus, PartitionStatus, RoleKind};
 use super::waiters::{Bells, Ended, Polls, WaitQueue, WakeAt, WakeHandle};
+use crate::rules::{self, Rule};
 use crate::storage::{CheckpointEntry, Log};
 use crate::types::{FlushMode, Incarnation, LeaderEpoch, Offset, PartitionRecord, TopicId, TopicPartition};
 
@@ -223,7 +224,11 @@ impl Partition {
         CheckpointEntry {
             tp: self.tp.clone(),
             topic_id: log.topic_id(),
-            recovery_point: log.durable_end(),
+            recovery_point: if rules::holds(Rule::RecoveryPointIsDurable) {
+                log.durable_end()
+            } else {
+                log.end_offset()
+            },
             log_start: log.start_offset(),
             high_watermark: inner.high_watermark(),
         }
@@ -340,10 +345,5 @@ impl Inner {
 
 /// The log as the decisions see it.
 pub(super) fn view_of(log: &Log, flush: FlushMode) -> LogView {
-    LogView {
-        start: log.start_offset(),
-        end: log.end_offset(),
-        counted_end: if flush.counts_durable_only() { log.durable_end() } else { log.end_offset() },
-        last_epoch: log.last_epoch(),
-    }
+    LogView::new(log.start_offset(), log.end_offset(), log.durable_end(), log.last_epoch(), flush)
 }

@@ -6,10 +6,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::duty::is_named;
 use super::isr::{Liveness, with_joiner, without};
 use super::leader::{LeaderLimits, LeaderState};
 use super::outside::{IsrOutcome, IsrProposal};
 use super::progress::Progress;
+use crate::rules::{self, Rule};
 use crate::types::{Incarnation, PartitionEpoch, PartitionRecord, PartitionState, TopicPartition};
 
 /// How long a leader waits after a refusal that left the record as it was.
@@ -52,7 +54,7 @@ impl LeaderState {
         limits: &LeaderLimits,
         now: Instant,
     ) -> Option<IsrProposal> {
-        let may_propose = self.proposal.is_none()
+        let may_propose = (self.proposal.is_none() || !rules::holds(Rule::OneOpenProposal))
             && self.deposed_by(now, limits).is_none()
             && self.propose_after.is_none_or(|after| now >= after);
         if !may_propose {
@@ -66,7 +68,8 @@ impl LeaderState {
             (true, Some(joiner)) => (with_joiner(&self.record.state, joiner), Some(joiner)),
             (true, None) => return None,
         };
-        assert!(state.isr.contains(&self.me), "{} proposes an ISR without itself: {:?}", self.me, state.isr);
+        let keeps_me = state.isr.iter().any(|member| is_named(self.me, *member));
+        assert!(keeps_me, "{} proposes an ISR without itself: {:?}", self.me, state.isr);
         let guard = self.record.partition_epoch;
         let proposal = IsrProposal { tp: tp.clone(), guard, state, joiner };
         self.proposal = Some(OpenProposal {
@@ -99,7 +102,7 @@ impl LeaderState {
         now: Instant,
     ) -> Vec<Incarnation> {
         let must_go = |member: &Incarnation| {
-            if *member == self.me || joiner.is_some_and(|joiner| joiner.broker == member.broker) {
+            if is_named(self.me, *member) || joiner.is_some_and(|joiner| joiner.broker == member.broker) {
                 return false; // a joiner takes the place of its own earlier life
             }
             match self.progress(*member) {
@@ -127,8 +130,7 @@ impl LeaderState {
             _ => None,
         };
         if let Some(record) = newer {
-            let same_reign = record.state.is_led_by(self.me) && record.state.leader_epoch == self.epoch();
-            if !same_reign {
+            if !self.is_reign_of(&record.state) {
                 return Settled::Superseded(record);
             }
             self.adopt(record, now);
@@ -136,8 +138,14 @@ impl LeaderState {
         let Some(open) = self.proposal.as_mut().filter(|open| open.proposal.guard == guard) else {
             return Settled::Closed;
         };
+        let certain = match outcome {
+            IsrOutcome::NotSent => !open.uncertain,
+            IsrOutcome::Refused { .. } => !open.uncertain || !rules::holds(Rule::RefusalAfterUnknown),
+            IsrOutcome::Unknown => !rules::holds(Rule::UnknownStaysOpen),
+            IsrOutcome::Committed(_) => false,
+        };
         match outcome {
-            IsrOutcome::NotSent | IsrOutcome::Refused { .. } if !open.uncertain => {
+            _ if certain => {
                 // Refused as the only try there ever was, with the record unchanged: certainly not applied.
                 self.proposal = None;
                 self.propose_after = Some(now + PAUSE_AFTER_REFUSAL);

@@ -16,6 +16,7 @@ use super::follower::Asked;
 use super::leader::{FetchAnswer, FetchRefusal, LeaderState};
 use super::partition::{Effects, Inner, Partition, Role};
 use super::waiters::Ended;
+use crate::rules::{self, Rule};
 use crate::storage::{Log, LogSlice, StorageError};
 use crate::types::{BrokerId, Incarnation, LeaderEpoch, Offset};
 use crate::wire::{self, ErrorCode};
@@ -90,7 +91,8 @@ impl Partition {
             return Err(ReadError::BeyondEnd { asked: from, end });
         }
         let high_watermark = leader.high_watermark();
-        let slice = log.slice(from, high_watermark, max_bytes)?;
+        let readable_to = if rules::holds(Rule::ReadsCommitted) { high_watermark } else { end };
+        let slice = log.slice(from, readable_to, max_bytes)?;
         Ok(ReadView { slice, high_watermark, log_start: start, leader_epoch: leader.epoch() })
     }
 

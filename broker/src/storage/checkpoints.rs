@@ -18,6 +18,7 @@ use super::StorageError;
 use super::disk::{Disk, Durable};
 use super::flush::Durability;
 use super::text::{format_entries, parse_entries};
+use crate::rules::{self, Rule};
 use crate::types::{Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
 
 const RECOVERY_POINT: &str = "recovery-point-offset-checkpoint";
@@ -150,7 +151,7 @@ impl Checkpoints {
         end: Offset,
     ) -> Result<(), StorageError> {
         match offsets.get_mut(tp) {
-            Some(offset) if *offset > end => *offset = end,
+            Some(offset) if *offset > end && rules::holds(Rule::CutLowersRecoveryPoint) => *offset = end,
             _ => return Ok(()),
         }
         self.write_file(name, offsets)
@@ -170,7 +171,8 @@ impl Checkpoints {
             };
             // What the caller saw may be older than a cut.
             let (start, end) = log.durability.bounds();
-            points.insert(entry.tp.clone(), entry.recovery_point.min(end));
+            let bound = if rules::holds(Rule::RecoveryPointIsDurable) { end } else { entry.recovery_point };
+            points.insert(entry.tp.clone(), entry.recovery_point.min(bound));
             starts.insert(entry.tp.clone(), entry.log_start.min(start));
             marks.insert(entry.tp.clone(), entry.high_watermark);
         }

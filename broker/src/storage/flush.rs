@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::disk::{Disk, DiskFile};
 use super::epoch_file::EpochFile;
+use crate::rules::{self, Rule};
 use crate::types::{LeaderEpoch, Offset};
 
 /// What is durable of one log. Shared by the log, its flush jobs, and the checkpoints.
@@ -145,7 +146,7 @@ impl FlushJob {
     /// What fsync said. The log must be poisoned then: a second fsync proves nothing. (It refuses writes by itself too.)
     pub fn run(self) -> Result<Offset, io::Error> {
         if let Err(error) = self.sync() {
-            self.durability.state.lock().failed = true;
+            self.durability.state.lock().failed = rules::holds(Rule::FailedFsyncPoisons);
             return Err(error);
         }
         if let Some((version, entries)) = &self.epochs

@@ -13,6 +13,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::record::{BatchHeader, REQUEST_SEQUENCED};
+use crate::rules::{self, Rule};
 use crate::types::Offset;
 
 /// As many as an idempotent Kafka producer keeps in flight.
@@ -105,7 +106,7 @@ impl Producers {
             header.has_producer() && now_ms.saturating_sub(producer.last_append_ms()) < expiration_ms
         });
         let Some(producer) = known else { return SequenceCheck::Fresh };
-        if header.producer_epoch < producer.epoch {
+        if header.producer_epoch < producer.epoch && rules::holds(Rule::ProducerEpochs) {
             return SequenceCheck::Fenced { current_epoch: producer.epoch };
         }
         if header.producer_epoch > producer.epoch {
@@ -116,7 +117,9 @@ impl Producers {
         let same = |batch: &&SequencedBatch| {
             (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last)
         };
-        if let Some(batch) = producer.batches.iter().find(same) {
+        if let Some(batch) =
+            producer.batches.iter().find(same).filter(|_| rules::holds(Rule::SequenceRepeats))
+        {
             return SequenceCheck::Duplicate {
                 base_offset: batch.base_offset,
                 end_offset: batch.end_offset,
@@ -124,7 +127,9 @@ impl Producers {
             };
         }
         match producer.last_sequence().map(following) {
-            Some(expected) if expected != header.base_sequence => SequenceCheck::OutOfOrder { expected },
+            Some(expected) if expected != header.base_sequence && refuses(expected, header) => {
+                SequenceCheck::OutOfOrder { expected }
+            }
             _ => SequenceCheck::Fresh,
         }
     }
@@ -185,6 +190,13 @@ impl Producers {
         let limit = *limit;
         self.by_id.retain(|_, producer| producer.last_append_ms() > limit);
     }
+}
+
+/// Whether a batch that does not continue where its producer left off is refused: one from before was there already, one
+/// from beyond comes too early.
+fn refuses(expected: i32, header: &BatchHeader) -> bool {
+    let ahead = header.base_sequence.wrapping_sub(expected) > 0;
+    rules::holds(if ahead { Rule::SequenceGaps } else { Rule::SequenceRepeats })
 }
 
 /// The sequence after `last`; wraps to zero, as in Kafka.

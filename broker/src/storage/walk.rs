@@ -7,6 +7,7 @@ use std::io;
 
 use super::disk::DiskFile;
 use crate::record::{BatchHeader, HEADER_LEN, RecordError};
+use crate::rules::{self, Rule};
 
 /// A few headers of small batches, or one of a large batch.
 const SEEK_CHUNK: usize = 4 << 10;
@@ -49,7 +50,11 @@ impl<'a> Walk<'a> {
 
     /// The same, computing the CRC of each batch.
     pub(super) fn verified(file: &'a DiskFile, position: u64, limit: u64) -> Self {
-        Self { verify: true, chunk: SCAN_CHUNK, ..Self::headers(file, position, limit) }
+        Self {
+            verify: rules::holds(Rule::RecoveryVerifies),
+            chunk: SCAN_CHUNK,
+            ..Self::headers(file, position, limit)
+        }
     }
 
     /// The next batch: where it begins, and its header. `None` exactly at the limit.

@@ -31,12 +31,9 @@ impl SimLog {
     }
 
     pub(crate) fn view(&self, flush: FlushMode) -> LogView {
-        LogView {
-            start: Offset(self.start),
-            end: Offset(self.end()),
-            counted_end: Offset(if flush.counts_durable_only() { self.durable_end } else { self.end() }),
-            last_epoch: self.entries.last().map_or(LeaderEpoch::NONE, |entry| entry.epoch),
-        }
+        let last_epoch = self.entries.last().map_or(LeaderEpoch::NONE, |entry| entry.epoch);
+        let offsets = [self.start, self.end(), self.durable_end].map(Offset);
+        LogView::new(offsets[0], offsets[1], offsets[2], last_epoch, flush)
     }
 
     pub(crate) fn get(&self, offset: i64) -> Option<&Entry> {

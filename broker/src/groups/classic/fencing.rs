@@ -3,6 +3,7 @@
 use super::state::{ClassicGroup, State};
 use crate::groups::error::GroupError;
 use crate::groups::ids::{InstanceId, MemberId};
+use crate::rules::{self, Rule};
 
 impl ClassicGroup {
     pub(in crate::groups) fn may_commit(
@@ -12,6 +13,9 @@ impl ClassicGroup {
         generation: i32,
     ) -> Result<(), GroupError> {
         if generation < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        if !rules::holds(Rule::GenerationFences) {
             return Ok(());
         }
         if self.expected.contains(name) && instance.is_none() {

@@ -8,6 +8,7 @@
 use super::state::{ConsumerGroup, Member};
 use crate::groups::error::GroupError;
 use crate::groups::ids::{InstanceId, MemberId, TopicIdPartition};
+use crate::rules::{self, Rule};
 
 /// A commit that comes from a member, or from nobody while there are none.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl ConsumerGroup {
         instance: Option<&InstanceId>,
         epoch: i32,
     ) -> Result<Committer<'_>, GroupError> {
-        if epoch < 0 && self.members.is_empty() {
+        if (epoch < 0 && self.members.is_empty()) || !rules::holds(Rule::MemberEpochFences) {
             return Ok(Committer { member: None, epoch });
         }
         if let Some(holder) = instance.and_then(|instance| self.instances.get(instance))
