@@ -43,7 +43,7 @@ impl DataDir {
     /// # Errors
     /// [`StorageError::Locked`] and [`StorageError::Mismatch`] say what to do.
     pub fn open(path: &Path, broker: BrokerId, cluster_id: &str) -> Result<Self, StorageError> {
-        Self::open_on(Disk::default(), path, broker, cluster_id)
+        Self::open_on(Disk::beneath(path)?, path, broker, cluster_id)
     }
 
     pub(super) fn open_on(
@@ -71,7 +71,7 @@ impl DataDir {
     /// Lets every fsync fail, for the tests of those who stand on this.
     #[cfg(test)]
     pub(crate) fn fail_syncs(&self, fail: bool) {
-        self.disk.faults.fail_syncs(fail);
+        self.disk.medium.faults.fail_syncs(fail);
     }
 
     /// The identity of this directory.

@@ -1,12 +1,12 @@
 //! The only door to the file system: every file and directory of this folder (but for the lock) is touched here and
-//! nowhere else, so that tests, and one day the simulation, can put a failing disk in its place.
+//! nowhere else, so that builds for tests can put a [`Medium`] beneath it that fails and forgets.
 //!
 //! It knows no format. Operations on an open file return `io::Error`, for the caller knows which file it is; those on
 //! paths return [`StorageError`] and name the path.
 //!
 //! *Invariant:* a file written whole appears under its name complete or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -17,23 +17,23 @@ use rustix::io::ReadWriteFlags;
 
 use super::StorageError;
 use super::descriptors::Descriptors;
-#[cfg(test)]
-use super::faults::Faults;
+#[cfg(any(test, feature = "forgetful"))]
+use super::forgetful::Medium;
+#[cfg(not(any(test, feature = "forgetful")))]
+use super::medium::Medium;
 
 /// The file system as this folder sees it. Clones share one bounded table of descriptors.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     descriptors: Arc<Descriptors>,
-    #[cfg(test)]
-    pub(super) faults: Faults,
+    pub(super) medium: Medium,
 }
 
 /// One open file.
 #[derive(Debug)]
 pub(super) struct DiskFile {
     file: File,
-    #[cfg(test)]
-    faults: Faults,
+    medium: Medium,
 }
 
 /// One name in a directory.
@@ -55,22 +55,16 @@ pub(super) enum Durable {
 impl DiskFile {
     /// Writes all of `bytes` at `position`. On an error some of them may have been written.
     pub(super) fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()> {
-        #[cfg(test)]
-        self.faults.before_write(&self.file, bytes, position)?;
-        self.file.write_all_at(bytes, position)
+        self.medium.write_all_at(&self.file, bytes, position)
     }
 
     pub(super) fn set_len(&self, len: u64) -> io::Result<()> {
-        #[cfg(test)]
-        self.faults.before_cut()?;
-        self.file.set_len(len)
+        self.medium.set_len(&self.file, len)
     }
 
     /// `fdatasync`: the bytes and the length, not the times.
     pub(super) fn sync(&self) -> io::Result<()> {
-        #[cfg(test)]
-        self.faults.before_sync()?;
-        self.file.sync_data()
+        self.medium.sync(&self.file)
     }
 
     /// Fills `buffer` from `position` as far as the file reaches; returns how far.
@@ -112,37 +106,34 @@ impl DiskFile {
 }
 
 impl Disk {
+    /// The disk beneath this data directory.
+    pub(super) fn beneath(root: &Path) -> Result<Self, StorageError> {
+        let medium = Medium::beneath(root).map_err(|error| StorageError::io("open", root, error))?;
+        Ok(Self { descriptors: Arc::default(), medium })
+    }
+
     /// Opens an existing file for reading and writing, through the table of descriptors.
     pub(super) fn open(&self, path: &Path) -> io::Result<Arc<DiskFile>> {
-        self.descriptors.get_or_open(path, || self.open_with(OpenOptions::new().read(true).write(true), path))
+        self.descriptors.get_or_open(path, || self.medium.open(path).map(|file| self.opened(file)))
     }
 
     /// Opens a file, making it if it is not there, through the table of descriptors.
     pub(super) fn open_or_create(&self, path: &Path) -> io::Result<Arc<DiskFile>> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true);
-        self.descriptors.get_or_open(path, || self.open_with(&options, path))
+        self.descriptors.get_or_open(path, || self.medium.open_or_create(path).map(|file| self.opened(file)))
     }
 
     /// Makes a new, empty file; one that is there already is emptied.
     pub(super) fn create(&self, path: &Path) -> io::Result<Arc<DiskFile>> {
         self.descriptors.forget(path);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
-        self.open_with(&options, path).or_else(|error| {
+        let file = self.medium.create(path).or_else(|error| {
             self.descriptors.make_room(&error)?;
-            self.open_with(&options, path)
-        })
+            self.medium.create(path)
+        })?;
+        Ok(self.opened(file))
     }
 
-    fn open_with(&self, options: &OpenOptions, path: &Path) -> io::Result<Arc<DiskFile>> {
-        #[cfg(test)]
-        self.faults.before_open()?;
-        let file = options.open(path)?;
-        #[cfg(test)]
-        return Ok(Arc::new(DiskFile { file, faults: self.faults.clone() }));
-        #[cfg(not(test))]
-        Ok(Arc::new(DiskFile { file }))
+    fn opened(&self, file: File) -> Arc<DiskFile> {
+        Arc::new(DiskFile { file, medium: self.medium.clone() })
     }
 
     /// Reads a small file whole; `None` if there is none.
@@ -170,9 +161,7 @@ impl Disk {
             if durable == Durable::Yes {
                 file.sync()?;
             }
-            #[cfg(test)]
-            self.faults.before_change()?;
-            fs::rename(&temporary, path)
+            self.medium.rename(&temporary, path)
         };
         write().map_err(|error| StorageError::io("write", path, error))?;
         self.descriptors.forget(path);
@@ -185,31 +174,22 @@ impl Disk {
     /// Makes the names in a directory durable.
     pub(super) fn sync_dir(&self, path: &Path) -> Result<(), StorageError> {
         let sync = || -> io::Result<()> {
-            #[cfg(test)]
-            self.faults.before_sync()?;
             // A lack of descriptors is no failed fsync, and must not pass for one.
-            let open = || File::open(path);
-            open().or_else(|error| self.descriptors.make_room(&error).and_then(|()| open()))?.sync_all()?;
-            #[cfg(test)]
-            self.faults.after_dir_sync(path);
-            Ok(())
+            let open = || self.medium.open_dir(path);
+            let dir = open().or_else(|error| self.descriptors.make_room(&error).and_then(|()| open()))?;
+            self.medium.sync_dir(&dir)
         };
         sync().map_err(|error| StorageError::io("fsync", path, error))
     }
 
     pub(super) fn create_dir_all(&self, path: &Path) -> Result<(), StorageError> {
-        fs::create_dir_all(path).map_err(|error| StorageError::io("create", path, error))
+        self.medium.create_dir_all(path).map_err(|error| StorageError::io("create", path, error))
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
         self.descriptors.forget(from);
         self.descriptors.forget(to);
-        let rename = || -> io::Result<()> {
-            #[cfg(test)]
-            self.faults.before_rename(from, to)?;
-            fs::rename(from, to)
-        };
-        rename().map_err(|error| StorageError::io("rename", from, error))
+        self.medium.rename(from, to).map_err(|error| StorageError::io("rename", from, error))
     }
 
     /// The same; that there is no such file is fine.
@@ -223,13 +203,7 @@ impl Disk {
     /// Removes a file, or a directory with all that is in it. That there is none is fine.
     pub(super) fn remove(&self, path: &Path) -> Result<(), StorageError> {
         self.descriptors.forget(path);
-        #[cfg(test)]
-        self.faults.before_change().map_err(|error| StorageError::io("remove", path, error))?;
-        let removed = match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
-            other => other,
-        };
-        match removed {
+        match self.medium.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(StorageError::io("remove", path, error))
             }

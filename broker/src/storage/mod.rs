@@ -7,7 +7,7 @@
 //! beside it    tables derived from the batches           epochs (file: epoch_file), producers (file: snapshot)
 //! rules        which segments go, which records stay      retention, compaction (pure, with offset_map)
 //! compacting   new files beside the log, then in its place rewrite, swap
-//! ground       the file system                           disk, descriptors, text
+//! ground       the file system                           disk, medium, descriptors, text; forgetful (tests only)
 //! ```
 //!
 //! Everything here blocks and nothing here waits for another thread: callers decide which thread may block. It knows no
@@ -28,13 +28,14 @@ mod epoch_file;
 mod epochs;
 mod error;
 mod expire;
-#[cfg(test)]
-mod faults;
 mod flush;
+#[cfg(any(test, feature = "forgetful"))]
+pub mod forgetful;
 mod identity;
 mod index;
 mod lock;
 mod log;
+mod medium;
 mod offset_map;
 mod options;
 mod producers;

@@ -199,10 +199,10 @@ mod tests {
         for n in 1..=5_u32 {
             file.push(n);
         }
-        disk.faults.room(6);
+        disk.medium.faults.room(6);
         assert!(file.save(&disk, Durable::No).is_err());
         assert_eq!(file.last(&disk).unwrap(), Some(5));
-        disk.faults.room(i64::MAX);
+        disk.medium.faults.room(i64::MAX);
         file.save(&disk, Durable::No).unwrap();
         assert!(file.is_in_order(&disk).unwrap());
         disk.open(file.path()).unwrap().write_all_at(&[0; 8], 8).unwrap();

@@ -39,10 +39,10 @@ fn several_batches_are_one_write() {
         run.extend_from_slice(&batch(count));
     }
     lead(&mut log, batch(1));
-    let (writes, syncs) = (place.disk.faults.writes(), place.disk.faults.syncs());
+    let (writes, syncs) = (place.disk.medium.faults.writes(), place.disk.medium.faults.syncs());
     assert_eq!(lead(&mut log, run), Offset(56));
-    assert_eq!(place.disk.faults.writes() - writes, 1);
-    assert_eq!(place.disk.faults.syncs(), syncs, "no fsync on the way");
+    assert_eq!(place.disk.medium.faults.writes() - writes, 1);
+    assert_eq!(place.disk.medium.faults.syncs(), syncs, "no fsync on the way");
 }
 
 #[test]
@@ -152,14 +152,14 @@ fn segments_roll_by_size_between_batches_and_stay_in_the_flush() {
     assert_eq!(place.files(".log").len(), log.segment_count());
     let largest = place.disk.list(&place.log_dir()).unwrap().into_iter().map(|entry| entry.bytes).max();
     assert!(largest <= Some(2_000), "{largest:?}");
-    let syncs = place.disk.faults.syncs();
+    let syncs = place.disk.medium.faults.syncs();
     flush(&mut log);
-    assert!(place.disk.faults.syncs() - syncs >= log.segment_count() as i64);
+    assert!(place.disk.medium.faults.syncs() - syncs >= log.segment_count() as i64);
     assert_eq!(log.durable_end(), Offset(250));
-    let syncs = place.disk.faults.syncs();
+    let syncs = place.disk.medium.faults.syncs();
     lead(&mut log, batch(1));
     flush(&mut log);
-    assert_eq!(place.disk.faults.syncs() - syncs, 1, "closed segments are flushed once");
+    assert_eq!(place.disk.medium.faults.syncs() - syncs, 1, "closed segments are flushed once");
     assert_eq!(read_all(&log, Offset::ZERO, 700).len() as u64, log.size_bytes());
 }
 

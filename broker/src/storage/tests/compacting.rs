@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::{BatchHeader, BatchLimits, HEADER_LEN, packed_as, records};
+use crate::storage::forgetful::Cut;
 use crate::storage::{CompactionError, CompactionOptions, SequenceCheck};
 use crate::types::BrokerEpoch;
 
@@ -90,7 +91,7 @@ fn seen(log: &Log) -> BTreeMap<i64, Seen> {
 
 fn reopened(place: &mut Place, data_dir: DataDir, log: Log) -> (DataDir, Log) {
     drop((data_dir, log));
-    place.disk = Disk::default();
+    place.disk = Disk::beneath(place.path()).unwrap();
     let (data_dir, log, report) = place.open();
     assert_eq!((report.truncated_bytes, report.lost_durable), (0, false));
     (data_dir, log)
@@ -268,9 +269,9 @@ fn a_run_that_is_told_to_stop_leaves_nothing() {
     });
     assert!(matches!(stopped, Err(CompactionError::Stopped)));
     assert!(place.files(".cleaned").is_empty());
-    place.disk.faults.room(50);
+    place.disk.medium.faults.room(50);
     assert!(try_compact(&mut log, ALL, MEMORY, NOW_MS).is_err(), "a full disk");
-    place.disk.faults.room(i64::MAX);
+    place.disk.medium.faults.room(i64::MAX);
     assert!(place.files(".cleaned").is_empty());
     assert_eq!((seen(&log).len(), log.poisoned()), (60, None));
 }
@@ -304,28 +305,26 @@ fn assert_old_or_new(log: &Log, before: &BTreeMap<i64, Seen>, end: Offset, what:
     assert!(bases.is_sorted() && bases.iter().collect::<BTreeSet<_>>().len() == bases.len(), "{what}");
 }
 
-/// Kills the process at every change of a file or name, and, with `power`, takes back every suffix of the renames that
-/// were not durable then.
+/// Kills the process at every change of a file or name, and, with `power`, takes back every suffix of the changes of names
+/// that were not durable then.
 fn crash_everywhere(power: bool) {
     for life in 0_i64.. {
         let mut kept = 0;
         loop {
             let mut place = place(900);
+            if power {
+                forgetful::begin(place.path()).unwrap();
+                place.disk = Disk::beneath(place.path()).unwrap();
+            }
             let (data_dir, mut log) = worn(&place);
             let (before, end) = (seen(&log), log.end_offset());
-            let aside = temporary();
-            if power {
-                place.disk.faults.remember_renames(aside.path());
-            }
-            place.disk.faults.die_after(life);
+            place.disk.sync_dir(&place.log_dir()).unwrap();
+            place.disk.medium.faults.die_after(life);
             let outcome = try_compact(&mut log, ALL, MEMORY, NOW_MS + 10);
             let finished = outcome.is_ok();
-            assert!(finished || place.disk.faults.is_dead(), "{outcome:?}");
-            let open = place.disk.faults.open_renames();
-            if power {
-                place.disk.faults.cut_power(kept);
-            }
-            let what = format!("dead after {life} changes, {kept} of {open} renames kept");
+            assert!(finished || place.disk.medium.faults.is_dead(), "{outcome:?}");
+            let lost = forgetful::power_cut(place.path(), Cut::NamesBut(kept)).unwrap().names;
+            let what = format!("dead after {life} changes, {kept} names kept, {lost} lost");
             let (data_dir, mut log) = reopened(&mut place, data_dir, log);
             assert_old_or_new(&log, &before, end, &what);
             assert!(place.files(".cleaned").is_empty() && place.files(".swap").is_empty(), "{what}");
@@ -339,7 +338,7 @@ fn crash_everywhere(power: bool) {
                 assert!(life > 20, "a run has more changes than {life}");
                 return;
             }
-            if !power || kept > open {
+            if lost == 0 {
                 break;
             }
         }

@@ -10,7 +10,7 @@ fn a_full_disk_refuses_whole_appends_and_heals_by_itself() {
     lead(&mut log, batch(5));
     let held = read_all(&log, Offset::ZERO, 1 << 20);
     for room in [0, 1, 60, 61, 100] {
-        place.disk.faults.room(room);
+        place.disk.medium.faults.room(room);
         let refused = log.append_as_leader(batch(5), LeaderEpoch(1), NOW_MS).unwrap_err();
         assert!(matches!(refused, StorageError::DiskFull { .. }), "{refused}");
         assert_eq!((log.end_offset(), log.poisoned()), (Offset(5), None), "room for {room}");
@@ -20,7 +20,7 @@ fn a_full_disk_refuses_whole_appends_and_heals_by_itself() {
             Some(held.len() as u64)
         );
     }
-    place.disk.faults.room(i64::MAX);
+    place.disk.medium.faults.room(i64::MAX);
     assert_eq!(lead(&mut log, batch(5)), Offset(10));
     flush(&mut log);
     drop((data_dir, log));
@@ -38,13 +38,13 @@ fn a_disk_that_fills_up_in_a_later_segment_takes_the_whole_append_back() {
         run.extend_from_slice(&batch(5));
     }
     for room in (0..run.len()).step_by(97) {
-        place.disk.faults.room(room as i64);
+        place.disk.medium.faults.room(room as i64);
         let refused = log.append_as_leader(run.clone(), LeaderEpoch(2), NOW_MS).unwrap_err();
         assert!(matches!(refused, StorageError::DiskFull { .. }), "{refused}");
         assert_eq!((log.end_offset(), log.last_epoch()), (Offset(5), LeaderEpoch(1)), "room for {room}");
         assert_eq!((read_all(&log, Offset::ZERO, 1 << 20), log.poisoned()), (held.clone(), None));
     }
-    place.disk.faults.room(i64::MAX);
+    place.disk.medium.faults.room(i64::MAX);
     log.append_as_leader(run, LeaderEpoch(2), NOW_MS).unwrap();
     flush(&mut log);
     let all = read_all(&log, Offset::ZERO, 1 << 20);
@@ -57,11 +57,11 @@ fn a_torn_tail_that_cannot_be_cut_poisons_and_is_cut_at_the_next_start() {
     let place = Place::new();
     let (data_dir, mut log, _) = place.open();
     lead(&mut log, batch(5));
-    place.disk.faults.room(100);
-    place.disk.faults.fail_cuts(true);
+    place.disk.medium.faults.room(100);
+    place.disk.medium.faults.fail_cuts(true);
     log.append_as_leader(batch(5), LeaderEpoch(1), NOW_MS).unwrap_err();
-    place.disk.faults.room(i64::MAX);
-    place.disk.faults.fail_cuts(false);
+    place.disk.medium.faults.room(i64::MAX);
+    place.disk.medium.faults.fail_cuts(false);
     let refused = log.append_as_leader(batch(5), LeaderEpoch(1), NOW_MS).unwrap_err();
     assert!(matches!(refused, StorageError::Poisoned { .. }), "{refused}");
     assert!(log.truncate_to(Offset(0)).is_err() && log.close().is_err());
@@ -76,9 +76,9 @@ fn a_failed_fsync_is_never_tried_again() {
     let place = Place::new();
     let (data_dir, mut log, _) = place.open();
     lead(&mut log, batch(5));
-    place.disk.faults.fail_syncs(true);
+    place.disk.medium.faults.fail_syncs(true);
     assert!(log.flush_job().run().is_err());
-    place.disk.faults.fail_syncs(false);
+    place.disk.medium.faults.fail_syncs(false);
     assert_eq!(log.durable_end(), Offset(0));
     let refused = log.append_as_leader(batch(1), LeaderEpoch(1), NOW_MS).unwrap_err();
     assert!(matches!(refused, StorageError::Poisoned { .. }), "without anyone poisoning it: {refused}");
@@ -103,10 +103,10 @@ fn a_log_that_failed_keeps_exactly_what_is_durable() {
         for _ in 0..later {
             lead(&mut log, batch(5));
         }
-        place.disk.faults.fail_syncs(true);
+        place.disk.medium.faults.fail_syncs(true);
         assert!(log.flush_job().run().is_err());
         assert!(log.close().is_err());
-        place.disk.faults.fail_syncs(false);
+        place.disk.medium.faults.fail_syncs(false);
         log.cut_to_durable().unwrap();
         assert_eq!(log.end_offset(), Offset(durable * 5));
         assert!(log.append_as_leader(batch(1), LeaderEpoch(1), NOW_MS).is_err(), "it stays poisoned");
@@ -127,7 +127,7 @@ fn a_cut_that_fails_poisons() {
     for _ in 0..3 {
         lead(&mut log, batch(5));
     }
-    place.disk.faults.fail_cuts(true);
+    place.disk.medium.faults.fail_cuts(true);
     assert!(log.truncate_to(Offset(5)).is_err());
     assert!(log.poisoned().is_some());
 }
@@ -137,11 +137,11 @@ fn without_descriptors_appends_are_refused_and_go_on_later() {
     let place = Place::with(|options| options.segment_bytes_max = 500);
     let mut log = place.log();
     lead(&mut log, batch(5));
-    place.disk.faults.take_descriptors(true);
+    place.disk.medium.faults.take_descriptors(true);
     let refused = log.append_as_leader(batch(5), LeaderEpoch(1), NOW_MS).unwrap_err();
     assert!(matches!(refused, StorageError::TooManyOpenFiles), "{refused}");
     assert_eq!((log.end_offset(), log.poisoned()), (Offset(5), None));
-    place.disk.faults.take_descriptors(false);
+    place.disk.medium.faults.take_descriptors(false);
     assert_eq!(lead(&mut log, batch(5)), Offset(10));
 }
 

@@ -7,6 +7,7 @@ mod failing;
 mod formats;
 mod model;
 mod opening;
+mod power;
 mod regressions;
 mod trimming;
 
@@ -16,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use super::disk::Disk;
+use super::forgetful;
 use super::{DataDir, Log, LogOptions, RecoveryReport};
 use crate::record::{BatchBuilder, ProducerStamp};
 use crate::types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
@@ -26,7 +28,8 @@ const ALL: Offset = Offset(i64::MAX);
 
 /// A data directory with one partition in it, opened and closed as processes come and go.
 struct Place {
-    temporary: tempfile::TempDir,
+    _temporary: tempfile::TempDir,
+    path: PathBuf,
     disk: Disk,
     options: LogOptions,
 }
@@ -35,7 +38,10 @@ impl Place {
     fn new() -> Self {
         let options =
             LogOptions { index_interval_bytes: 200, file_delete_delay_ms: 0, ..LogOptions::default() };
-        Self { temporary: temporary(), disk: Disk::default(), options }
+        let temporary = temporary();
+        let path = temporary.path().join("data");
+        std::fs::create_dir(&path).unwrap();
+        Self { _temporary: temporary, path, disk: Disk::default(), options }
     }
 
     fn with(change: impl FnOnce(&mut LogOptions)) -> Self {
@@ -45,7 +51,7 @@ impl Place {
     }
 
     fn path(&self) -> &Path {
-        self.temporary.path()
+        &self.path
     }
 
     fn log_dir(&self) -> PathBuf {
