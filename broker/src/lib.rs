@@ -5,6 +5,7 @@
 //!
 //! - [`rules`]: a name for each rule that keeps what was acknowledged, and in test builds a switch
 //! - [`types`]: ids, offsets, epochs, the record of a partition
+//! - [`checker`]: a history of what clients did and saw, and what must never be in one
 //! - [`clock`]: the only reader of the time
 //! - [`tasks`]: long-lived work, and the news of its panics
 //! - [`metrics`]: every metric in one list
@@ -27,6 +28,7 @@
 
 pub mod rules;
 pub mod types;
+pub mod checker;
 pub mod clock;
 pub mod tasks;
 pub mod metrics;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["rules"],
     &["types"],
+    &["checker"],
     &["clock"],
     &["tasks"],
     &["metrics"],
@@ -28,6 +29,7 @@ const FLOORS: &[&[&str]] = &[
 /// Files and folders that decide and do nothing else: no clock, no socket, no file, no `async`.
 const PURE: &[&str] = &[
     "types/",
+    "checker/",
     "record/",
     "wire/",
     "storage/compaction.rs",

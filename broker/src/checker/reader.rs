@@ -1,0 +1,69 @@
+//! Reads a history line by line, and says which line is not one of a history.
+//!
+//! *Invariant:* of a history of any length one line is in memory, and none longer than [`LINE_BYTES_MAX`].
+
+use std::io::{BufRead, Read as _};
+
+use thiserror::Error;
+
+use super::event::Event;
+
+/// The longest line: a replica's batches are told in one.
+const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// A line that is not one of a history.
+#[derive(Debug, Error)]
+#[error("line {line}: {why}")]
+pub struct Unreadable {
+    /// Counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Events with the numbers of their lines.
+#[derive(Debug)]
+pub struct Reader<R> {
+    from: R,
+    line: u64,
+    text: Vec<u8>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads from `from`, to its end.
+    pub fn new(from: R) -> Self {
+        Self { from, line: 0, text: Vec::new() }
+    }
+
+    fn unreadable(&self, why: impl ToString) -> Unreadable {
+        Unreadable { line: self.line, why: why.to_string() }
+    }
+
+    fn next_event(&mut self) -> Result<Option<(u64, Event)>, Unreadable> {
+        loop {
+            self.line += 1;
+            self.text.clear();
+            let mut bounded = (&mut self.from).take(LINE_BYTES_MAX + 1);
+            let read = bounded.read_until(b'\n', &mut self.text).map_err(|error| self.unreadable(error))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if self.text.len() as u64 > LINE_BYTES_MAX {
+                return Err(self.unreadable(format!("longer than {LINE_BYTES_MAX} bytes")));
+            }
+            if self.text.trim_ascii().is_empty() {
+                continue;
+            }
+            let event = serde_json::from_slice(&self.text).map_err(|error| self.unreadable(error))?;
+            return Ok(Some((self.line, event)));
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<(u64, Event), Unreadable>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_event().transpose()
+    }
+}
