@@ -112,9 +112,9 @@ impl CarryOut {
 
     fn chore_txn(&self, fence: &Fence, chore: &Chore) -> Txn {
         let mut compares = vec![fence.compare()];
-        if let Some((name, revision)) = &chore.topic {
-            compares.push(Compare::ModRevision(self.keyspace.path(&Key::Topic(name.clone())), *revision));
-        }
+        let follows = chore.follows.iter();
+        compares
+            .extend(follows.map(|(key, version)| Compare::ModRevision(self.keyspace.path(key), *version)));
         let key = self.keyspace.path(&chore.key);
         compares.push(match chore.guard {
             Some(guard) => Compare::ModRevision(key.clone(), guard),

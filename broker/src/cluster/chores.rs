@@ -3,12 +3,13 @@
 //!
 //! None of it is urgent: it is looked at once no record is left to write.
 //!
-//! *Invariant:* every write names the version that it replaces, and, where it speaks of a topic, that topic's version.
+//! *Invariant:* every write names the version that it replaces, and those of the keys that it follows from: a topic that was
+//! made anew, or a drain that was taken back, gets nothing by an image that does not know it yet.
 
 use bytes::Bytes;
 use coordinator_adapter::Revision;
 
-use crate::types::{BrokerId, PartitionIndex, TopicName, TopicPartition};
+use crate::types::{BrokerId, PartitionIndex, TopicPartition};
 
 use super::balance::empty_drained;
 use super::image::{Image, Topic};
@@ -28,8 +29,8 @@ pub struct Chore {
     pub key: Key,
     /// The version that is replaced; none if there is no such key yet.
     pub guard: Option<Revision>,
-    /// A topic that must still be as it was, if the write speaks of one that is not its key.
-    pub topic: Option<(TopicName, Revision)>,
+    /// Other keys that must still be as they were.
+    pub follows: Vec<(Key, Revision)>,
     /// The value as it shall be; none to delete it.
     pub value: Option<Bytes>,
 }
@@ -67,7 +68,7 @@ fn finished_order(image: &Image, tp: &TopicPartition, order: &Reassignment) -> O
         // Nothing was ever stored: the topic itself says where it will be.
         (Some(assigned), None) => order.cancelled || *assigned == order.target,
     };
-    done.then_some(Chore { key, guard, topic: None, value: None })
+    done.then_some(Chore { key, guard, follows: vec![], value: None })
 }
 
 /// The topic with its partitions where they are now.
@@ -86,7 +87,7 @@ fn followed_topic(image: &Image, topic: &Topic) -> Option<Chore> {
         config: topic.config.clone(),
     };
     let key = Key::Topic(topic.name.clone());
-    Some(Chore { key, guard: Some(topic.mod_revision), topic: None, value: Some(encode(&value)) })
+    Some(Chore { key, guard: Some(topic.mod_revision), follows: vec![], value: Some(encode(&value)) })
 }
 
 /// Where the copies of a partition belong if it does not move: by its record, or, before it has one, by its order.
@@ -106,6 +107,9 @@ fn drain_orders(image: &Image, now: &Circumstances, room: usize) -> Vec<Chore> {
     let order = |found: super::balance::Move| {
         let topic = image.topic(&found.tp.topic)?;
         let leaving = found.from.iter().filter(|broker| image.drains.contains_key(broker));
+        let drains = leaving.clone().map(|broker| Key::Drain(*broker));
+        let mut follows = vec![(Key::Topic(topic.name.clone()), topic.mod_revision)];
+        follows.extend(drains.filter_map(|key| image.version_of(&key).map(|version| (key, version))));
         let leaving: Vec<String> = leaving.map(ToString::to_string).collect();
         let order = Reassignment {
             v: VERSION,
@@ -120,12 +124,7 @@ fn drain_orders(image: &Image, now: &Circumstances, room: usize) -> Vec<Chore> {
             elect_preferred: false,
             cancelled: false,
         };
-        Some(Chore {
-            key: Key::Reassignment(found.tp),
-            guard: None,
-            topic: Some((topic.name.clone(), topic.mod_revision)),
-            value: Some(encode(&order)),
-        })
+        Some(Chore { key: Key::Reassignment(found.tp), guard: None, follows, value: Some(encode(&order)) })
     };
     empty_drained(image, room).into_iter().filter_map(order).collect()
 }

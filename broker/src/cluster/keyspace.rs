@@ -85,6 +85,12 @@ impl Keyspace {
         format!("{}partitions/{topic}/", self.prefix)
     }
 
+    /// What all orders of reassignments begin with.
+    #[must_use]
+    pub fn reassignments(&self) -> String {
+        format!("{}reassignments/", self.prefix)
+    }
+
     /// The full path of `key`.
     #[must_use]
     pub fn path(&self, key: &Key) -> String {

@@ -16,12 +16,12 @@ use crate::types::{BrokerId, PartitionIndex, TopicPartition};
 use super::balance::{self, Move};
 use super::commands::Commands;
 use super::error::ClusterError;
-use super::guarded::{Change, update};
+use super::guarded::{Change, malformed, update};
 use super::image::{Image, Topic};
 use super::keyspace::Key;
 use super::orders::{DRAIN_OF, Drain, MoveLimits, Reassignment};
 use super::reassignment::{absent, settled_replicas, without};
-use super::values::{VERSION, encode};
+use super::values::{VERSION, decode, encode};
 
 /// Orders in one transaction.
 const ORDERS_PER_TXN: usize = 100;
@@ -161,6 +161,10 @@ impl Commands {
         let image = self.image();
         let orders = image.reassignments.iter().filter(|(_, order)| !order.cancelled && meant(order));
         let tps: Vec<TopicPartition> = orders.map(|(tp, _)| tp.clone()).collect();
+        self.cancel_all(tps).await
+    }
+
+    async fn cancel_all(&self, tps: Vec<TopicPartition>) -> Result<Vec<TopicPartition>, ClusterError> {
         let mut cancelled = Vec::new();
         for group in tps.chunks(IN_FLIGHT_MAX) {
             let outcomes = join_all(group.iter().map(|tp| self.cancel(tp))).await;
@@ -248,7 +252,8 @@ impl Commands {
         Ok(changed.await?.result)
     }
 
-    /// Takes the mark away, and the orders that it brought about back.
+    /// Takes the mark away, and the orders that it brought about back: all of them, for none is written any more once the
+    /// mark is gone (see [`super::chores`]), and the store itself is asked, not an image that may be behind it.
     ///
     /// # Errors
     /// [`ClusterError::UnknownBroker`], [`ClusterError::NotDrained`], or what the store said.
@@ -262,11 +267,23 @@ impl Commands {
             None => Err(ClusterError::NotDrained(broker)),
         })
         .await?;
-        self.cancel_where(|order| {
+        let listing = self.store.list(&self.keyspace.reassignments()).await?;
+        let of_this_drain = |order: &Reassignment| {
             order.requested_by.starts_with(DRAIN_OF)
                 && without(&order.original, &order.target).contains(&broker)
-        })
-        .await?;
+        };
+        let mut tps = Vec::new();
+        for entry in &listing.entries {
+            let order =
+                decode::<Reassignment>(&entry.value).map_err(|reason| malformed(&entry.key, reason))?;
+            if let Some(Key::Reassignment(tp)) = self.keyspace.parse(&entry.key)
+                && !order.cancelled
+                && of_this_drain(&order)
+            {
+                tps.push(tp);
+            }
+        }
+        self.cancel_all(tps).await?;
         Ok(())
     }
 

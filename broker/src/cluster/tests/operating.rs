@@ -176,6 +176,19 @@ async fn a_drain_that_is_taken_back_takes_its_orders_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_is_taken_back_whole_by_a_broker_that_has_not_heard_of_its_orders() {
+    let (_bench, brokers) = cluster(4, &[&[1, 2, 3]]).await;
+    brokers[1].door.hold_watches(true);
+    brokers[2].commands.drain(b(1), "me".to_owned(), false).await.unwrap();
+    brokers[2].sees("the move", |image| replicas(image, 0) == [1, 2, 3, 4]).await;
+    assert!(brokers[1].image().reassignments.is_empty());
+    brokers[1].commands.undo_drain(b(1)).await.unwrap();
+    let back =
+        |image: &std::sync::Arc<Image>| replicas(image, 0) == [1, 2, 3] && image.reassignments.is_empty();
+    brokers[2].sees("all as it was", back).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rebalance_is_planned_and_ordered() {
     let (bench, mut brokers) = cluster(3, &[&[1, 2, 3], &[2, 3, 1], &[3, 1, 2], &[1, 2, 3]]).await;
     assert_eq!(brokers[0].commands.plan_rebalance().len(), 0);

@@ -221,6 +221,10 @@ impl World {
             }
             for chore in chores {
                 assert_eq!(self.image.version_of(&chore.key), chore.guard, "{chore:?}");
+                assert!(
+                    chore.follows.iter().all(|(key, at)| self.image.version_of(key) == Some(*at)),
+                    "{chore:?}"
+                );
                 match &chore.value {
                     Some(value) => drop(self.put(&chore.key, value)),
                     None => self.delete(&chore.key),
