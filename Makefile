@@ -4,7 +4,7 @@ CLUSTER := scripts/cluster.sh
 DATA    := .data/main
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean-data demo build check test bench
+.PHONY: help run start stop status clean-data demo build check test fuzz bench
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ check: ## format, lints, documentation, tidiness
 
 test: ## all checks and all tests
 	@scripts/test.sh
+
+fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
+	@scripts/fuzz.sh
 
 bench: ## measure against the floor of this machine, and print a table
 	@scripts/bench.sh

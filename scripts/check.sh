@@ -11,16 +11,16 @@ shell_scripts() {
     if have shellcheck; then shellcheck --external-sources scripts/*.sh .ci/run; fi
 }
 
-# The simulation apart: it builds the broker with the switches of the tests.
+# The simulation and the fuzzer apart: they build the broker with the switches of the tests.
 lints() {
-    cargo clippy --workspace --exclude simulation --all-targets --quiet -- --deny warnings
-    cargo clippy --package simulation --all-targets --quiet -- --deny warnings
+    cargo clippy --all-targets --quiet -- --deny warnings
+    cargo clippy --package simulation --package fuzz --all-targets --quiet -- --deny warnings
 }
 
 scripts/install-tools.sh
 step "format" cargo fmt --all --check
 step "lints (clippy)" lints
-step "documentation (rustdoc)" env RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --exclude simulation --no-deps --quiet
+step "documentation (rustdoc)" env RUSTDOCFLAGS='--deny warnings' cargo doc --no-deps --quiet
 step "tidiness (floors, pure files, pages)" cargo test --package tidemark --test tidy --quiet
 step "shell scripts" shell_scripts
 say "checks passed in $SECONDS s"

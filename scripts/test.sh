@@ -20,9 +20,9 @@ scripts/install-tools.sh --for-tests
 if [ "$checks" = yes ]; then scripts/check.sh; fi
 step "build the broker" cargo build --package tidemark
 if cargo nextest --version >/dev/null 2>&1; then
-    step "tests" cargo nextest run --workspace --exclude simulation --no-fail-fast "$@"
-    step "examples in the documentation" cargo test --workspace --exclude simulation --doc --quiet
+    step "tests" cargo nextest run --no-fail-fast "$@"
+    step "examples in the documentation" cargo test --doc --quiet
 else
-    step "tests" cargo test --workspace --exclude simulation --no-fail-fast -- "$@"
+    step "tests" cargo test --no-fail-fast -- "$@"
 fi
 step "model and simulation" cargo test --profile simulation --package simulation --no-fail-fast -- "$@"

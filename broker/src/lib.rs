@@ -45,3 +45,5 @@ pub mod kafka;
 pub mod peer;
 pub mod config;
 pub mod node;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;

@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["http", "kafka", "peer"],
     &["config"],
     &["node"],
+    &["fuzzing"],
     &["main", "lib"],
 ];
 

@@ -53,6 +53,8 @@ mod operations;
 mod operating;
 mod openapi;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

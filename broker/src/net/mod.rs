@@ -9,6 +9,8 @@ mod acceptor;
 mod chunks;
 mod frames;
 mod stream;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 
 pub use acceptor::Acceptor;
 pub use chunks::Chunks;

@@ -47,6 +47,8 @@ mod header;
 mod partitioner;
 mod records;
 mod validate;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod varint;
 
 #[cfg(test)]

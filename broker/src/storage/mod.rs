@@ -28,6 +28,8 @@ mod epoch_file;
 mod epochs;
 mod error;
 mod expire;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod flush;
 #[cfg(any(test, feature = "forgetful"))]
 pub mod forgetful;

@@ -11,6 +11,8 @@ mod path;
 pub(super) mod poll;
 pub(super) mod reset;
 mod token;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use token::read as read_token;
 
 pub(super) use path::MemberPath;
 

@@ -37,7 +37,7 @@ pub(super) fn write(token: &PollToken) -> String {
     URL_SAFE_NO_PAD.encode(json)
 }
 
-pub(super) fn read(text: &str) -> Result<PollToken, Problem> {
+pub(in crate::http) fn read(text: &str) -> Result<PollToken, Problem> {
     let bad =
         || Problem::bad_request("ack is no token of a poll: send the last one back as it came, or none");
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;

@@ -30,5 +30,7 @@ mod read;
 mod render;
 mod consumers;
 mod openapi;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 
 pub(super) use media::PlainJson;

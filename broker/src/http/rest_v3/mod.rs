@@ -27,5 +27,7 @@ mod lags;
 mod records;
 mod later;
 mod openapi;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use records::fuzzing;
 
 pub(super) use refusal::{is_ours, no_address, no_method};

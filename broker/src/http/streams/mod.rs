@@ -26,5 +26,7 @@ mod partition;
 mod query;
 pub(super) mod topic;
 mod vector;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use vector::{parse_partitions, parse_topics};
 
 pub(super) use partition::answer;

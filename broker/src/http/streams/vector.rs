@@ -36,7 +36,7 @@ pub(super) fn write_vector<'a>(
 }
 
 /// Reads the vector of one topic; the order does not matter, and partitions may be missing.
-pub(super) fn parse_partitions(text: &str) -> Option<BTreeMap<PartitionIndex, Offset>> {
+pub(in crate::http) fn parse_partitions(text: &str) -> Option<BTreeMap<PartitionIndex, Offset>> {
     let mut starts = BTreeMap::new();
     for pair in text.split(',') {
         let (partition, next) = parse_pair(pair)?;
@@ -48,7 +48,7 @@ pub(super) fn parse_partitions(text: &str) -> Option<BTreeMap<PartitionIndex, Of
 }
 
 /// Reads the vector of several topics. An empty one is one, too: its reader had nothing.
-pub(super) fn parse_topics(text: &str) -> Option<BTreeMap<TopicPartition, Offset>> {
+pub(in crate::http) fn parse_topics(text: &str) -> Option<BTreeMap<TopicPartition, Offset>> {
     let mut starts = BTreeMap::new();
     for triple in text.split(',').filter(|triple| !triple.is_empty()) {
         let (topic, pair) = triple.split_once(':')?;

@@ -17,3 +17,5 @@ mod receipt;
 mod record;
 mod scanner;
 pub(super) mod stream;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::http) mod fuzzing;

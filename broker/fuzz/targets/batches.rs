@@ -1,0 +1,6 @@
+//! Fuzzes record batches.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| tidemark::fuzzing::batches(data));

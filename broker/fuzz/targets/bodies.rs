@@ -1,0 +1,6 @@
+//! Fuzzes records in HTTP bodies.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| tidemark::fuzzing::bodies(data));
