@@ -70,7 +70,7 @@ pub use keyspace::{Key, Keyspace};
 pub use membership::{Membership, MembershipOptions, NewRegistration, Standing};
 pub use move_commands::MoveWish;
 pub use orders::{Drain, MoveLimits, Reassignment};
-pub use registration::ensure_cluster;
+pub use registration::{ensure_cluster, inherited};
 pub use suspects::{Probe, SuspectOptions, Suspects};
 pub use topic_commands::{Growth, TopicChange};
 pub use topic_config::TopicConfig;

@@ -97,6 +97,12 @@ struct Stored {
     mod_revision: Revision,
 }
 
+impl Stored {
+    fn epoch(&self) -> BrokerEpoch {
+        BrokerEpoch(self.mod_revision.0)
+    }
+}
+
 /// A life sign as it stands in the store.
 struct Sign {
     lease: coordinator_adapter::LeaseId,
@@ -141,8 +147,7 @@ fn sign(entry: &KeyValue) -> Option<Sign> {
 /// dead for certain.
 fn is_predecessor(new: &NewRegistration, before: Option<&Stored>, live: &Sign) -> bool {
     before.is_some_and(|before| {
-        live.epoch == Some(BrokerEpoch(before.mod_revision.0))
-            && before.value.dirs.iter().any(|dir| new.dirs.contains(dir))
+        live.epoch == Some(before.epoch()) && before.value.dirs.iter().any(|dir| new.dirs.contains(dir))
     })
 }
 
@@ -178,7 +183,8 @@ async fn replace(
 }
 
 fn registration(new: &NewRegistration, before: Option<&Stored>) -> Registration {
-    let earlier = before.map_or_else(Vec::new, |before| inherited(&new.recovered, before));
+    let earlier = before
+        .map_or_else(Vec::new, |before| inherited(&new.recovered, &before.value.recovered, before.epoch()));
     Registration {
         v: VERSION,
         incarnation: new.incarnation,
@@ -194,10 +200,12 @@ fn registration(new: &NewRegistration, before: Option<&Stored>) -> Registration 
 
 /// What the life that was recovered had recovered in its turn: a broker that crashes twice before the controller has
 /// seen the first restart still proves what it holds. The weakest recovery on the way counts.
-fn inherited(recovered: &Recovered, before: &Stored) -> Vec<Inherited> {
-    let older = &before.value.recovered;
+///
+/// `older` is what that life, `epoch`, had registered.
+#[must_use]
+pub fn inherited(recovered: &Recovered, older: &Recovered, epoch: BrokerEpoch) -> Vec<Inherited> {
     let mut chain = Vec::new();
-    if recovered.from == Some(BrokerEpoch(before.mod_revision.0)) {
+    if recovered.from == Some(epoch) {
         chain.extend(older.from.map(|from| Inherited { from, how: older.how }));
     } else if recovered.from.is_none() || recovered.from != older.from {
         // The data comes from a life that the last registration knows nothing of.

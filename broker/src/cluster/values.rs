@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::orders::{Drain, MoveLimits, Reassignment};
+use crate::rules::{self, Rule};
 use crate::types::{BrokerEpoch, BrokerId, DirectoryId, Incarnation, PartitionState, TopicId};
 
 /// The version of all values that this broker writes, and the only one that it reads.
@@ -99,7 +100,7 @@ impl Value for PartitionState {
         if self.leader.is_some_and(|leader| !self.isr.contains(&leader)) {
             return Err("its leader is not in isr".to_owned());
         }
-        if !self.elr.is_empty() && self.may_commit() {
+        if !self.elr.is_empty() && self.may_commit() && rules::holds(Rule::EligibleWhileSmall) {
             return Err("it has eligible leader replicas though isr has min_isr members".to_owned());
         }
         if self.replicas.is_empty() || self.min_isr == 0 {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::follower::{Asked, NextFetch, Step};
+use super::follower::{Asked, NextFetch, Step, fits_reign};
 use super::partition::{Effects, Partition, Role};
 use super::waiters::{Ended, Slot};
-use crate::record::{BatchHeader, validate_replica_batches};
+use crate::record::validate_replica_batches;
 use crate::storage::Log;
-use crate::types::{LeaderEpoch, Offset};
+use crate::types::Offset;
 use crate::wire::FetchedPartition;
 
 /// What became of an answer.
@@ -59,8 +59,9 @@ impl Partition {
             Ok(headers) => headers,
             Err(error) => return Taken::Failed(format!("the leader sent damaged batches: {error}")),
         };
-        if let Some(fault) = epoch_fault(&headers, asked) {
-            return Taken::Failed(fault);
+        if !fits_reign(asked, headers.iter().map(|header| header.leader_epoch)) {
+            let epochs: Vec<_> = headers.iter().map(|header| header.leader_epoch.0).collect();
+            return Taken::Failed(format!("the leader sent batches of the epochs {epochs:?} to {asked:?}"));
         }
         let now_ms = self.shared.clock.unix_ms();
         let mut effects = Effects::default();
@@ -238,48 +239,4 @@ fn joined(mut chunks: Vec<Bytes>) -> Bytes {
     let mut all = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
     chunks.iter().for_each(|chunk| all.extend_from_slice(chunk));
     all.freeze()
-}
-
-/// Epochs must not go back from batch to batch, nor exceed the reign that was asked.
-fn epoch_fault(headers: &[BatchHeader], asked: Asked) -> Option<String> {
-    let mut last = asked.last_epoch;
-    for header in headers {
-        let epoch = header.leader_epoch;
-        if epoch < last || epoch > asked.epoch || epoch <= LeaderEpoch::NONE {
-            return Some(format!(
-                "the leader sent a batch of epoch {epoch} at {} after one of epoch {last}, in epoch {}",
-                header.base_offset, asked.epoch
-            ));
-        }
-        last = epoch;
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{BatchBuilder, stamp_leader};
-
-    #[test]
-    fn epochs_neither_go_back_nor_exceed_the_reign() {
-        let header = |epoch: i32| {
-            let mut builder = BatchBuilder::new();
-            builder.push(0, None, Some(b"x"), &[]);
-            let mut batch = BytesMut::from(&builder.finish(None)[..]);
-            stamp_leader(&mut batch, Offset(10), LeaderEpoch(epoch));
-            BatchHeader::read(&batch).unwrap()
-        };
-        let asked = Asked { epoch: LeaderEpoch(5), offset: Offset(10), last_epoch: LeaderEpoch(3) };
-        let fault = |epochs: &[i32]| {
-            let headers: Vec<_> = epochs.iter().map(|epoch| header(*epoch)).collect();
-            epoch_fault(&headers, asked).is_some()
-        };
-        assert!(!fault(&[]) && !fault(&[3, 3, 4, 5]));
-        assert!(fault(&[2]), "below what the follower holds");
-        assert!(fault(&[4, 3]), "back");
-        assert!(fault(&[5, 6]), "of a reign that the leader does not know");
-        let first = Asked { last_epoch: LeaderEpoch::NONE, ..asked };
-        assert!(epoch_fault(&[header(-1)], first).is_some(), "of no reign");
-    }
 }

@@ -40,7 +40,7 @@ impl LogView {
 }
 
 /// What a fetch said; its answer is judged against this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asked {
     /// The reign in which it was asked.
     pub epoch: LeaderEpoch,
@@ -80,7 +80,7 @@ pub enum Step {
 }
 
 /// A follower in one leader epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FollowerState {
     leader: Option<Incarnation>,
     epoch: LeaderEpoch,
@@ -200,6 +200,17 @@ impl FollowerState {
     pub fn note_started_anew(&mut self, start: Offset) {
         self.high_watermark = start;
     }
+}
+
+/// Whether batches of these epochs may follow what was asked for: none goes back, and none exceeds the reign.
+#[must_use]
+pub fn fits_reign(asked: Asked, epochs: impl IntoIterator<Item = LeaderEpoch>) -> bool {
+    let mut last = asked.last_epoch;
+    epochs.into_iter().all(|epoch| {
+        let fits = last <= epoch && epoch <= asked.epoch && epoch > LeaderEpoch::NONE;
+        last = epoch;
+        fits
+    })
 }
 
 /// Where to cut: the least of the leader's end of the diverging epoch, one's own end of it, and one's own log end (which
@@ -352,5 +363,17 @@ mod tests {
         assert!(asked(10, 4, (4, 9)), "the leader's epoch ends earlier");
         assert!(asked(10, 4, (3, 10)), "the leader does not know the epoch");
         assert!(!asked(10, -1, (3, 5)), "an empty log has nothing to diverge with");
+    }
+
+    #[test]
+    fn epochs_neither_go_back_nor_exceed_the_reign() {
+        let asked = Asked { epoch: LeaderEpoch(5), offset: Offset(10), last_epoch: LeaderEpoch(3) };
+        let fits = |asked, epochs: &[i32]| fits_reign(asked, epochs.iter().copied().map(LeaderEpoch));
+        assert!(fits(asked, &[]) && fits(asked, &[3, 3, 4, 5]));
+        assert!(!fits(asked, &[2]), "below what the follower holds");
+        assert!(!fits(asked, &[4, 3]), "back");
+        assert!(!fits(asked, &[5, 6]), "of a reign that the leader does not know");
+        let first = Asked { last_epoch: LeaderEpoch::NONE, ..asked };
+        assert!(!fits(first, &[-1]), "of no reign");
     }
 }

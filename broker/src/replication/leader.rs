@@ -103,9 +103,9 @@ pub struct LeaderState {
     pub(super) high_watermark: Offset,
     log_end: Offset,
     /// What this leader itself holds, as the partition counts it.
-    counted_end: Offset,
+    pub(super) counted_end: Offset,
     /// A newer epoch that a follower told of, and when.
-    deposed: Option<(LeaderEpoch, Instant)>,
+    pub(super) deposed: Option<(LeaderEpoch, Instant)>,
 }
 
 impl LeaderState {

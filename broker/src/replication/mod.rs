@@ -17,6 +17,8 @@ mod options;
 mod outside;
 
 mod duty;
+#[cfg(feature = "simulation")]
+mod essence;
 mod follower;
 mod gather;
 mod isr;
@@ -54,7 +56,7 @@ mod tests;
 pub use append::{Acks, Append, Appended};
 pub use duty::{Duty, duty_of, is_set_back};
 pub use error::{AppendError, DeleteError, ReadError, ReplicationError, Written};
-pub use follower::{Asked, FollowerState, LogView, NextFetch, Step, cut_point, diverging};
+pub use follower::{Asked, FollowerState, LogView, NextFetch, Step, cut_point, diverging, fits_reign};
 pub use isr::{Liveness, counted, with_isr, with_joiner, without};
 pub use leader::{AppendRefusal, FetchAnswer, FetchRefusal, LeaderLimits, LeaderState};
 pub use lifecycle::RecoverySummary;

@@ -10,7 +10,7 @@ use crate::types::{LeaderEpoch, Offset};
 
 /// The table of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Epochs {
+pub struct Epochs {
     entries: Vec<(LeaderEpoch, Offset)>,
 }
 
@@ -27,12 +27,13 @@ impl Epochs {
     }
 
     /// The latest epoch; [`LeaderEpoch::NONE`] in an empty table.
-    pub(super) fn last(&self) -> LeaderEpoch {
+    #[must_use]
+    pub fn last(&self) -> LeaderEpoch {
         self.entries.last().map_or(LeaderEpoch::NONE, |(epoch, _)| *epoch)
     }
 
     /// Notes a batch of `epoch` at `base`. Whether that was news. An epoch without a batch of its own gives way.
-    pub(super) fn assign(&mut self, epoch: LeaderEpoch, base: Offset) -> bool {
+    pub fn assign(&mut self, epoch: LeaderEpoch, base: Offset) -> bool {
         if epoch <= self.last() {
             return false;
         }
@@ -47,7 +48,8 @@ impl Epochs {
     /// - between: the largest epoch not above it, the start of the next
     /// - below all known: the epoch asked for, the lowest start
     /// - nothing known: the epoch asked for, the log's end
-    pub(super) fn end_of(&self, asked: LeaderEpoch, log_end: Offset) -> (LeaderEpoch, Offset) {
+    #[must_use]
+    pub fn end_of(&self, asked: LeaderEpoch, log_end: Offset) -> (LeaderEpoch, Offset) {
         let above = self.entries.partition_point(|(epoch, _)| *epoch <= asked);
         let next_start = self.entries.get(above).map_or(log_end, |(_, start)| *start);
         let floor = if above == 0 { asked } else { self.entries[above - 1].0 };
@@ -67,7 +69,7 @@ impl Epochs {
     }
 
     /// Forgets what starts at `end` or later. Whether anything did; even an `end` beyond the log's may matter.
-    pub(super) fn truncate_to(&mut self, end: Offset) -> bool {
+    pub fn truncate_to(&mut self, end: Offset) -> bool {
         let keep = self.entries.partition_point(|(_, start)| *start < end);
         let cut = keep < self.entries.len();
         self.entries.truncate(keep);

@@ -63,6 +63,7 @@ pub use append::AppendInfo;
 pub use checkpoints::CheckpointEntry;
 pub use compaction::{CompactionOptions, Dirtiness};
 pub use data_dir::DataDir;
+pub use epochs::Epochs;
 pub use error::StorageError;
 pub use expire::DeletedSegment;
 pub use flush::FlushJob;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionEpoch, TopicId};
 
 /// The replication quorum and the election quorum of one partition, in one value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartitionState {
     /// Version of this format; 1.
     pub v: u32,
@@ -89,7 +89,7 @@ impl PartitionState {
 }
 
 /// A partition's record together with its version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PartitionRecord {
     /// The value.
     pub state: PartitionState,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use tidemark::clock::Clock;
+use tidemark::cluster::guards::{Guard, guards_of_isr_change};
+use tidemark::cluster::{IsrChange, Key};
 use tidemark::replication::{IsrOutcome, IsrProposal, Liveness, NextFetch, with_isr};
 use tidemark::types::{
     BrokerEpoch, BrokerId, FlushMode, Incarnation, LeaderEpoch, PartitionEpoch, PartitionRecord,
@@ -126,12 +128,9 @@ impl World {
         let Some(at) = waiting.get(nth).copied() else {
             return "nothing".to_owned();
         };
-        let IsrProposal { guard, state, joiner, .. } = self.writes[at].proposal.clone();
-        let joiner_fits = joiner.is_none_or(|joiner| {
-            self.registered.get(&joiner.broker.0).is_some_and(|(life, _)| *life == joiner.epoch)
-                && self.live.contains(&joiner)
-        });
-        let fits = guard == self.record.partition_epoch && joiner_fits;
+        let IsrProposal { tp, guard, state, joiner } = self.writes[at].proposal.clone();
+        let change = IsrChange { tp, guard, state: state.clone(), joiner };
+        let fits = guards_of_isr_change(&change).iter().all(|guard| self.holds(guard));
         let outcome = if fits {
             self.write(state);
             IsrOutcome::Committed(self.record.clone())
@@ -144,6 +143,17 @@ impl World {
             self.writes[at].outcome = Some(outcome);
         }
         if fits { "committed" } else { "refused" }.to_owned()
+    }
+
+    /// Whether a condition of a write holds in the store.
+    fn holds(&self, guard: &Guard) -> bool {
+        let life = |id: &BrokerId| self.registered.get(&id.0).map(|(life, _)| *life);
+        match guard {
+            Guard::At(Key::Partition(_), revision) => self.record.partition_epoch.0 == revision.0,
+            Guard::At(Key::Broker(id), revision) => life(id).is_some_and(|life| life.0 == revision.0),
+            Guard::Exists(Key::Live(id)) => self.live.iter().any(|living| living.broker == *id),
+            other => panic!("a leader writes under {other:?}"),
+        }
     }
 
     /// The first outcome for this leader reaches it.

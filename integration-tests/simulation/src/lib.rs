@@ -3,3 +3,5 @@
 //! The code that is run here is the broker's own, built with the features `simulation` and `mutants`: nothing is copied.
 //!
 //! *Invariant:* one seed gives one trace, on any machine.
+
+pub mod model;
