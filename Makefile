@@ -4,7 +4,7 @@ CLUSTER := scripts/cluster.sh
 DATA    := .data/main
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean-data demo build check test fuzz bench
+.PHONY: help run start stop status clean-data demo build check test model mutants fuzz bench
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ check: ## format, lints, documentation, tidiness
 
 test: ## all checks and all tests
 	@scripts/test.sh
+
+model: ## search the rules of replication within larger bounds than the tests do; an hour or more
+	@scripts/model.sh
+
+mutants: ## take out each rule that keeps what was acknowledged, and print who notices
+	@scripts/mutants.sh
 
 fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
 	@scripts/fuzz.sh

@@ -35,7 +35,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
     start_log()?;
     #[cfg(feature = "mutants")]
-    leave_rules_out()?;
+    tell_rules_left_out()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("tidemark")
@@ -47,12 +47,13 @@ fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
     Ok(outcome?)
 }
 
-/// Breaks this broker on purpose: only a test build can.
+/// Says which rules this broker goes without: only a test build can.
 #[cfg(feature = "mutants")]
-fn leave_rules_out() -> anyhow::Result<()> {
-    let Ok(names) = std::env::var("TIDEMARK_WITHOUT") else { return Ok(()) };
-    tidemark::rules::leave_out(&names).map_err(anyhow::Error::msg).context("TIDEMARK_WITHOUT")?;
-    tracing::warn!(without = names, "a test build: rules that keep what was acknowledged are out of force");
+fn tell_rules_left_out() -> anyhow::Result<()> {
+    let without = tidemark::rules::left_out().map_err(anyhow::Error::msg).context("TIDEMARK_WITHOUT")?;
+    if !without.is_empty() {
+        tracing::warn!(?without, "a test build: rules that keep what was acknowledged are out of force");
+    }
     Ok(())
 }
 

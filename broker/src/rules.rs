@@ -2,7 +2,7 @@
 //!
 //! Where a rule is enforced the code asks [`holds`]: `!rules::holds(Rule::MinIsrGate) || state.may_commit()`. In a broker
 //! in use the answer is `true`, at compile time. With the cargo feature `mutants` a rule can be taken out, for one thread
-//! by `without` or for a whole process by `leave_out`, and whoever tests must then find what it prevents: a rule whose
+//! by `without` or for a whole process by the environment (`left_out`), and whoever tests must then find what it prevents: a rule whose
 //! absence nobody notices is not tested, or not needed. `make mutants` prints who notices what.
 //!
 //! *Invariant:* without the feature `mutants` every rule holds, and no switch exists.
@@ -169,19 +169,19 @@ pub const fn holds(_rule: Rule) -> bool {
 }
 
 #[cfg(feature = "mutants")]
-pub use switches::{Without, holds, leave_out, without};
+pub use switches::{Without, holds, left_out, without};
 
 #[cfg(feature = "mutants")]
 mod switches {
     use std::cell::Cell;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::OnceLock;
 
     use super::Rule;
 
     const _: () = assert!(Rule::ALL.len() <= 64, "one bit each");
 
-    /// The rules that this process goes without.
-    static PROCESS: AtomicU64 = AtomicU64::new(0);
+    /// The variable that names the rules which a whole process goes without, with commas between.
+    const VARIABLE: &str = "TIDEMARK_WITHOUT";
 
     thread_local! {
         /// The rules that this thread goes without.
@@ -193,21 +193,30 @@ mod switches {
     }
 
     /// Whether this rule is in force here.
+    ///
+    /// # Panics
+    /// If the environment names a rule that does not exist; `main` has looked before.
     #[must_use]
     pub fn holds(rule: Rule) -> bool {
-        #[cfg(test)]
-        leave_out_what_the_environment_says();
-        (THREAD.get() | PROCESS.load(Ordering::Relaxed)) & bit(rule) == 0
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        let of_process = PROCESS.get_or_init(|| {
+            let rules = left_out().unwrap_or_else(|error| panic!("{VARIABLE}: {error}"));
+            rules.into_iter().map(bit).fold(0, |all, one| all | one)
+        });
+        (THREAD.get() | of_process) & bit(rule) == 0
     }
 
-    /// Unit tests have no `main` that reads it: so they too can be tried without a rule.
-    #[cfg(test)]
-    fn leave_out_what_the_environment_says() {
-        static ONCE: std::sync::Once = std::sync::Once::new();
-        ONCE.call_once(|| {
-            let names = std::env::var("TIDEMARK_WITHOUT").unwrap_or_default();
-            leave_out(&names).expect("TIDEMARK_WITHOUT names rules");
-        });
+    /// The rules that the environment takes out of this whole process (`TIDEMARK_WITHOUT=name,name`).
+    ///
+    /// # Errors
+    /// The first name that no rule has.
+    pub fn left_out() -> Result<Vec<Rule>, String> {
+        named(&std::env::var(VARIABLE).unwrap_or_default())
+    }
+
+    pub(super) fn named(names: &str) -> Result<Vec<Rule>, String> {
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| Rule::named(name).ok_or_else(|| format!("no rule is named '{name}'"))).collect()
     }
 
     /// Takes a rule out on this thread for as long as the guard lives.
@@ -228,19 +237,6 @@ mod switches {
         fn drop(&mut self) {
             THREAD.set(self.before);
         }
-    }
-
-    /// Takes rules out of the whole process for good: their names, with commas between.
-    ///
-    /// # Errors
-    /// The first name that no rule has; nothing is taken out then.
-    pub fn leave_out(names: &str) -> Result<(), String> {
-        let mut out = 0;
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            out |= bit(Rule::named(name).ok_or_else(|| format!("no rule is named '{name}'"))?);
-        }
-        PROCESS.fetch_or(out, Ordering::Relaxed);
-        Ok(())
     }
 }
 
@@ -270,7 +266,7 @@ mod tests {
         assert!(holds(Rule::MinIsrGate) && !holds(Rule::Brake));
         drop(outer);
         assert!(holds(Rule::Brake));
-        assert!(leave_out("brake,no_such_rule").is_err());
-        assert!(holds(Rule::Brake), "nothing is taken out by a list that is wrong");
+        assert_eq!(switches::named("brake, min_isr_gate"), Ok(vec![Rule::Brake, Rule::MinIsrGate]));
+        assert!(switches::named("brake,no_such_rule").is_err());
     }
 }

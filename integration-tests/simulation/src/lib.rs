@@ -5,3 +5,4 @@
 //! *Invariant:* one seed gives one trace, on any machine.
 
 pub mod model;
+pub mod mutants;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! model search [without=RULE] [states=N] [threads=N] [BOUND=VALUE ...]   all histories within bounds
+//! model larger                                                           all, within bounds larger than those of the tests
 //! model walk   [without=RULE] [seed=N | from=N] [steps=N]                random histories by seed
 //! ```
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use simulation::model::bounds::Bounds;
 use simulation::model::search::Search;
+use simulation::model::suite::LARGER;
 use simulation::model::trace::tell;
 use simulation::model::walk::walk;
 use tidemark::rules::Rule;
@@ -29,14 +31,15 @@ fn main() -> ExitCode {
 /// What to print, and whether something was found.
 fn run(arguments: &[String]) -> anyhow::Result<(String, bool)> {
     let Some((verb, settings)) = arguments.split_first() else {
-        bail!("usage: model search|walk [NAME=VALUE ...]");
+        bail!("usage: model search|larger|walk [NAME=VALUE ...]");
     };
     let pairs = settings.iter().map(|setting| setting.split_once('=').context("use NAME=VALUE"));
     let pairs = pairs.collect::<anyhow::Result<Vec<_>>>()?;
     match verb.as_str() {
         "search" => search(&pairs),
+        "larger" => larger(),
         "walk" => random(&pairs),
-        other => bail!("'{other}' is neither search nor walk"),
+        other => bail!("'{other}' is none of search, larger, walk"),
     }
 }
 
@@ -60,6 +63,18 @@ fn search(settings: &[(&str, &str)]) -> anyhow::Result<(String, bool)> {
         text.push_str(&tell(&search.bounds, search.without, found));
     }
     Ok((text, report.found.is_some()))
+}
+
+fn larger() -> anyhow::Result<(String, bool)> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failed = false;
+    for (name, bounds) in LARGER {
+        let report = Search { bounds: *bounds, without: None, states_max: 50_000_000, threads }.run();
+        let trace = report.found.as_ref().map(|found| tell(bounds, None, found)).unwrap_or_default();
+        failed |= report.found.is_some();
+        writeln!(std::io::stdout(), "{name}: {report}\n{trace}")?;
+    }
+    Ok((String::new(), failed))
 }
 
 fn random(settings: &[(&str, &str)]) -> anyhow::Result<(String, bool)> {

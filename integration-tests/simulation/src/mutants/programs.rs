@@ -1,0 +1,81 @@
+//! Judges that are programs: the stories of `broker/tests`, the unit tests of the broker, and whole worlds. Each honours
+//! `TIDEMARK_WITHOUT`, as every build with switches does.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::Context as _;
+use tidemark::rules::Rule;
+
+use super::Noticed;
+
+/// A program that hangs without a rule has noticed as well.
+const SECONDS_MAX: &str = "300";
+
+/// Where the programs are; one that is missing is not asked.
+#[derive(Clone, Debug, Default)]
+pub struct Programs {
+    /// The test binary of the stories.
+    pub stories: Option<PathBuf>,
+    /// The binary of the broker's unit tests.
+    pub units: Option<PathBuf>,
+}
+
+fn run(program: &Path, rule: Rule, arguments: &[&str]) -> anyhow::Result<Output> {
+    let mut command = Command::new("timeout");
+    command.arg(SECONDS_MAX).arg(program).args(arguments).env("TIDEMARK_WITHOUT", rule.name());
+    command.output().with_context(|| format!("running {}", program.display()))
+}
+
+fn words(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("{out}\n{err}")
+}
+
+impl Programs {
+    /// The stories that do not go as told without the rule, and the random ones.
+    ///
+    /// # Errors
+    /// If the program cannot be run.
+    pub fn stories(&self, rule: Rule) -> anyhow::Result<Option<Noticed>> {
+        let Some(program) = &self.stories else { return Ok(None) };
+        let output = run(program, rule, &[])?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let text = words(&output);
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.');
+        let told: BTreeSet<&str> = text.split(ends).filter_map(|word| word.strip_suffix(".txt")).collect();
+        let random = text.split("seed ").nth(1).and_then(|rest| rest.split(':').next());
+        let mut by = match told.first() {
+            Some(first) if told.len() == 1 => format!("story {first}"),
+            Some(first) => format!("{} stories, as {first}", told.len()),
+            None => String::new(),
+        };
+        if let Some(seed) = random.filter(|seed| seed.parse::<u64>().is_ok()) {
+            by = format!("{by}{}random story {seed}", if by.is_empty() { "" } else { "; " });
+        }
+        Ok(Some(Noticed { by: if by.is_empty() { "the stories".to_owned() } else { by }, trace: None }))
+    }
+
+    /// The unit tests below `filter` that fail without the rule.
+    ///
+    /// # Errors
+    /// If the program cannot be run.
+    pub fn units(&self, rule: Rule, filter: &str) -> anyhow::Result<Option<Noticed>> {
+        let Some(program) = &self.units else { return Ok(None) };
+        let output = run(program, rule, &[filter])?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let text = words(&output);
+        let failed: BTreeSet<&str> =
+            text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED")).collect();
+        let by = match failed.first() {
+            Some(first) => format!("{} unit tests, as {first}", failed.len()),
+            None => format!("unit tests of {filter}: they do not come to an end"),
+        };
+        Ok(Some(Noticed { by, trace: None }))
+    }
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Takes out each rule that keeps what was acknowledged, and prints who notices. What follows goes to the program:
+# --traces tells how, names of rules ask for those only.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+
+# The test binaries of the broker, with the switches: as cargo names them.
+test_binary() {
+    cargo test --package tidemark --features mutants --no-run "$@" 2>&1 | sed --quiet 's/.*(\(.*\))$/\1/p' | tail --lines=1
+}
+
+stories=$(test_binary --test scenarios)
+units=$(test_binary --lib)
+[ -x "$stories" ] && [ -x "$units" ] || die "the test binaries of the broker were not built"
+cargo build --profile simulation --package simulation --bin mutants
+"$(target_dir)/simulation/mutants" --stories "$stories" --units "$units" "$@"
