@@ -1,6 +1,7 @@
 //! How much may happen in one history: what makes the number of states finite.
 
 use std::fmt;
+use std::str::FromStr;
 
 use tidemark::types::FlushMode;
 
@@ -67,29 +68,32 @@ impl Bounds {
     /// # Errors
     /// What is wrong with the name or the value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let bad = |error: &dyn fmt::Display| format!("{name}={value}: {error}");
-        let count = match name {
-            "flush" => return Ok(self.flush = value.parse().map_err(|error| bad(&error))?),
-            "min_isr" => return Ok(self.min_isr = value.parse().map_err(|error| bad(&error))?),
-            "in_sync" => return Ok(self.in_sync = value.parse().map_err(|error| bad(&error))?),
-            "falling" => return Ok(self.falling = value.parse().map_err(|error| bad(&error))?),
-            "prefers" => return Ok(self.prefers = value.parse().map_err(|error| bad(&error))?),
-            "writes" => &mut self.writes,
-            "epochs" => &mut self.epochs,
-            "crashes" => &mut self.crashes,
-            "lost_disks" => &mut self.lost_disks,
-            "expiries" => &mut self.expiries,
-            "hand_overs" => &mut self.hand_overs,
-            "proposals" => &mut self.proposals,
-            "timeouts" => &mut self.timeouts,
-            "late_writes" => &mut self.late_writes,
-            "controllers" => &mut self.controllers,
-            "late_fetches" => &mut self.late_fetches,
-            _ => return Err(format!("'{name}' is no bound")),
-        };
-        *count = value.parse().map_err(|error| bad(&error))?;
-        Ok(())
+        match name {
+            "flush" => put(&mut self.flush, value),
+            "min_isr" => put(&mut self.min_isr, value),
+            "in_sync" => put(&mut self.in_sync, value),
+            "writes" => put(&mut self.writes, value),
+            "epochs" => put(&mut self.epochs, value),
+            "crashes" => put(&mut self.crashes, value),
+            "lost_disks" => put(&mut self.lost_disks, value),
+            "expiries" => put(&mut self.expiries, value),
+            "hand_overs" => put(&mut self.hand_overs, value),
+            "proposals" => put(&mut self.proposals, value),
+            "timeouts" => put(&mut self.timeouts, value),
+            "late_writes" => put(&mut self.late_writes, value),
+            "controllers" => put(&mut self.controllers, value),
+            "late_fetches" => put(&mut self.late_fetches, value),
+            "falling" => put(&mut self.falling, value),
+            "prefers" => put(&mut self.prefers, value),
+            _ => Err("there is no such bound".to_owned()),
+        }
+        .map_err(|error| format!("{name}={value}: {error}"))
     }
+}
+
+fn put<T: FromStr<Err: fmt::Display>>(bound: &mut T, value: &str) -> Result<(), String> {
+    *bound = value.parse().map_err(|error: T::Err| error.to_string())?;
+    Ok(())
 }
 
 impl fmt::Display for Bounds {
