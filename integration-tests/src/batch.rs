@@ -64,12 +64,70 @@ pub fn all(mut bytes: &[u8]) -> Result<Vec<Batch<'_>>> {
     Ok(batches)
 }
 
+/// The values of an uncompressed batch's records, with their offsets; a null value is empty.
+///
+/// # Errors
+/// If the batch is compressed, or its records are malformed.
+pub fn values<'a>(batch: &Batch<'a>) -> Result<Vec<(i64, &'a [u8])>> {
+    ensure!(batch.bytes[22] & 7 == 0, "a compressed batch");
+    let mut rest = &batch.bytes[HEADER_BYTES..];
+    let mut values = Vec::new();
+    for _ in 0..batch.count {
+        let length = take_varint(&mut rest)?;
+        let mut record = take(&mut rest, length)?;
+        take(&mut record, 1)?;
+        take_varint(&mut record)?;
+        let delta = take_varint(&mut record)?;
+        let key = take_varint(&mut record)?;
+        take(&mut record, key.max(0))?;
+        let length = take_varint(&mut record)?;
+        values.push((batch.base_offset + delta, take(&mut record, length.max(0))?));
+    }
+    Ok(values)
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: i64) -> Result<&'a [u8]> {
+    let count = usize::try_from(count).context("a negative length")?;
+    let (taken, left) = rest.split_at_checked(count).context("records that end too early")?;
+    *rest = left;
+    Ok(taken)
+}
+
+fn take_varint(rest: &mut &[u8]) -> Result<i64> {
+    let (mut value, mut shift) = (0_u64, 0);
+    loop {
+        let byte = take(rest, 1)?[0];
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+        shift += 7;
+        ensure!(shift < 64, "a number that does not end");
+    }
+}
+
 fn i32_at(bytes: &[u8], at: usize) -> i32 {
     i32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
     i64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Who sent a batch, as its header tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// Its id.
+    pub id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// The number of the batch's first record.
+    pub sequence: i32,
+}
+
+impl Producer {
+    /// One that wants no duplicate detection.
+    pub const NONE: Self = Self { id: -1, epoch: -1, sequence: -1 };
 }
 
 /// A batch to be built; its public fields may lie, for tests of what a broker refuses.
@@ -87,6 +145,8 @@ pub struct Draft {
     pub magic: u8,
     /// Added to the checksum.
     pub checksum_error: u32,
+    /// The idempotent producer; -1 three times for none.
+    pub producer: Producer,
     /// The records as bytes, compressed if the attributes say so.
     pub records: Vec<u8>,
 }
@@ -112,7 +172,16 @@ impl Draft {
         }
         let count = i32::try_from(values.len()).expect("few values");
         let last_offset_delta = count - 1;
-        Self { attributes: 0, timestamp_ms, count, last_offset_delta, magic: 2, checksum_error: 0, records }
+        Self {
+            attributes: 0,
+            timestamp_ms,
+            count,
+            last_offset_delta,
+            magic: 2,
+            checksum_error: 0,
+            producer: Producer::NONE,
+            records,
+        }
     }
 
     /// Compresses the records with gzip.
@@ -140,9 +209,9 @@ impl Draft {
         tail.extend_from_slice(&self.last_offset_delta.to_be_bytes());
         tail.extend_from_slice(&self.timestamp_ms.to_be_bytes());
         tail.extend_from_slice(&self.timestamp_ms.to_be_bytes());
-        tail.extend_from_slice(&(-1_i64).to_be_bytes());
-        tail.extend_from_slice(&(-1_i16).to_be_bytes());
-        tail.extend_from_slice(&(-1_i32).to_be_bytes());
+        tail.extend_from_slice(&self.producer.id.to_be_bytes());
+        tail.extend_from_slice(&self.producer.epoch.to_be_bytes());
+        tail.extend_from_slice(&self.producer.sequence.to_be_bytes());
         tail.extend_from_slice(&self.count.to_be_bytes());
         tail.extend_from_slice(&self.records);
         let mut bytes = vec![0; 8];
@@ -178,6 +247,8 @@ mod tests {
             batches.iter().map(|batch| (batch.count, batch.end_offset)).collect::<Vec<_>>(),
             [(2, 2), (1, 1)]
         );
+        assert_eq!(values(&batches[0]).unwrap(), [(0, &b"a"[..]), (1, &b"bc"[..])]);
+        assert!(values(&batches[1]).is_err(), "it is compressed");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -52,13 +54,14 @@ pub struct Broker {
     spec: BrokerSpec,
     log: PathBuf,
     process: Option<Process>,
+    pid: Arc<AtomicU32>,
 }
 
 impl Broker {
     /// Describes a broker without starting it; its output goes to `log`.
     #[must_use]
     pub fn new(spec: BrokerSpec, log: PathBuf) -> Self {
-        Self { spec, log, process: None }
+        Self { spec, log, process: None, pid: Arc::default() }
     }
 
     /// Its number.
@@ -116,8 +119,16 @@ impl Broker {
     pub fn start(&mut self) -> Result<()> {
         ensure!(!self.is_running(), "broker {} runs already", self.spec.id);
         let name = format!("broker {}", self.spec.id);
-        self.process = Some(Process::start(&name, &mut self.spec.command()?, &self.log)?);
+        let process = Process::start(&name, &mut self.spec.command()?, &self.log)?;
+        self.pid.store(process.id(), Ordering::Relaxed);
+        self.process = Some(process);
         Ok(())
+    }
+
+    /// Where the id of its newest process is kept, 0 before the first.
+    #[must_use]
+    pub fn pid(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.pid)
     }
 
     /// kill -9.

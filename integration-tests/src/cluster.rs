@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -15,7 +17,8 @@ use crate::broker::{Broker, BrokerSpec};
 use crate::etcd::Etcd;
 use crate::eventually::eventually;
 use crate::ports::PortBlock;
-use crate::proxy::Proxy;
+use crate::process::owner_of_connection;
+use crate::proxy::{Proxy, TellApart};
 use crate::slots::{self, Slot};
 
 /// How long a broker may take to start, whatever it has to recover in a test.
@@ -59,9 +62,10 @@ pub struct Cluster {
     /// Its etcd.
     pub etcd: Etcd,
     brokers: Vec<Broker>,
-    /// Before each broker's Kafka port, in order of the brokers, if the plan says so.
+    /// Before each broker's Kafka port, in order of the brokers, if the plan says so. Each tells the other brokers apart,
+    /// by their place in the same order.
     pub broker_links: Vec<Proxy>,
-    /// Between each broker and the first etcd member, if the plan says so.
+    /// Between each broker and each etcd member, first all of the first broker's, if the plan says so.
     pub etcd_links: Vec<Proxy>,
     folder: Option<TempDir>,
     finished: bool,
@@ -108,9 +112,9 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("tidemark-test-").tempdir()?;
         let mut ports = PortBlock::reserve()?;
         let etcd = Etcd::prepare(plan.etcd_members, folder.path(), &mut ports)?;
-        let (mut brokers, mut broker_links, mut etcd_links) = (Vec::new(), Vec::new(), Vec::new());
+        let mut brokers = Vec::new();
         for id in 1..=plan.brokers {
-            let mut spec = BrokerSpec {
+            let spec = BrokerSpec {
                 id,
                 etcd: etcd.endpoints(),
                 http_port: ports.take(),
@@ -120,15 +124,12 @@ impl Cluster {
                 settings: plan.settings.clone(),
                 before: None,
             };
-            if plan.proxied {
-                let link = Proxy::start(ports.take(), local(spec.kafka_port)).await?;
-                spec.advertised_kafka_port = Some(link.port());
-                broker_links.push(link);
-                let link = Proxy::start(ports.take(), local(etcd.client_port(0))).await?;
-                spec.etcd = vec![format!("http://127.0.0.1:{}", link.port())];
-                etcd_links.push(link);
-            }
             brokers.push(Broker::new(spec, folder.path().join(format!("broker-{id}.log"))));
+        }
+        let (mut broker_links, mut etcd_links) = (Vec::new(), Vec::new());
+        if plan.proxied {
+            broker_links = between_brokers(&mut brokers, &mut ports).await?;
+            etcd_links = to_etcd(&mut brokers, &etcd, plan.etcd_members, &mut ports).await?;
         }
         let folder = Some(folder);
         let finished = false;
@@ -331,6 +332,39 @@ impl Cluster {
             eprintln!("--- files kept in {}", kept.unwrap_or_default().display());
         }
     }
+}
+
+async fn between_brokers(brokers: &mut [Broker], ports: &mut PortBlock) -> Result<Vec<Proxy>> {
+    let pids: Vec<_> = brokers.iter().map(Broker::pid).collect();
+    let (mut links, sources) = (Vec::new(), brokers.len());
+    for broker in brokers {
+        let (port, pids) = (ports.take(), pids.clone());
+        let whose: TellApart = Arc::new(move |from| {
+            let pids: Vec<u32> = pids.iter().map(|pid| pid.load(Ordering::Relaxed)).collect();
+            owner_of_connection(from, port, &pids)
+        });
+        links.push(Proxy::start_apart(port, local(broker.kafka_port()), sources, whose).await?);
+        broker.spec_mut().advertised_kafka_port = Some(port);
+    }
+    Ok(links)
+}
+
+async fn to_etcd(
+    brokers: &mut [Broker],
+    etcd: &Etcd,
+    members: usize,
+    ports: &mut PortBlock,
+) -> Result<Vec<Proxy>> {
+    let mut links = Vec::new();
+    for broker in brokers {
+        broker.spec_mut().etcd.clear();
+        for member in 0..members {
+            let link = Proxy::start(ports.take(), local(etcd.client_port(member))).await?;
+            broker.spec_mut().etcd.push(format!("http://127.0.0.1:{}", link.port()));
+            links.push(link);
+        }
+    }
+    Ok(links)
 }
 
 /// The part of a partition's record that tests look at; replicas by broker number only.

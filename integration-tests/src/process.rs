@@ -160,6 +160,24 @@ pub fn usage(pid: u32) -> Result<Usage> {
     })
 }
 
+/// Which of these processes has the connection from `local` to `remote`, two ports of 127.0.0.1, as `/proc` tells it.
+#[must_use]
+pub fn owner_of_connection(local: u16, remote: u16, pids: &[u32]) -> Option<usize> {
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let (local, remote) = (format!("0100007F:{local:04X}"), format!("0100007F:{remote:04X}"));
+    let inode = table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields.get(1) == Some(&local.as_str()) && fields.get(2) == Some(&remote.as_str()))
+            .then(|| fields.get(9).copied())
+            .flatten()
+    })?;
+    let socket = PathBuf::from(format!("socket:[{inode}]"));
+    pids.iter().position(|pid| {
+        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+        open.flatten().any(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == socket))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +197,14 @@ mod tests {
     #[test]
     fn the_usage_of_this_process_is_not_nothing() {
         assert!(usage(std::process::id()).unwrap().resident_bytes > 100_000);
+    }
+
+    #[test]
+    fn a_connection_is_known_by_its_owner() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (local, remote) = (stream.local_addr().unwrap().port(), listener.local_addr().unwrap().port());
+        assert_eq!(owner_of_connection(local, remote, &[1, std::process::id()]), Some(1));
+        assert_eq!(owner_of_connection(local, remote, &[u32::MAX]), None);
     }
 }

@@ -3,9 +3,13 @@
 //! A cut keeps the bytes and the connections, as a broken wire does: what was sent arrives when the link is whole again.
 //! New connections are accepted but lead nowhere meanwhile. [`Link::Refused`] is the other kind of trouble: it closes all.
 //!
+//! A proxy may tell those who connect apart ([`Proxy::start_apart`]); then each has a link of its own, which the test can
+//! cut alone.
+//!
 //! *Invariant:* bytes are neither lost, reordered nor invented on a connection that lives.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -36,9 +40,13 @@ pub enum Link {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    link: watch::Sender<Link>,
+    /// The last one is the link of all who are not told apart.
+    links: Vec<watch::Sender<Link>>,
     accepting: JoinHandle<()>,
 }
+
+/// Tells from the port of who connects which of the links is its own.
+pub type TellApart = Arc<dyn Fn(u16) -> Option<usize> + Send + Sync>;
 
 #[derive(Clone, Copy)]
 enum Way {
@@ -52,10 +60,24 @@ impl Proxy {
     /// # Errors
     /// If the port is taken.
     pub async fn start(port: u16, target: SocketAddr) -> Result<Self> {
+        Self::start_apart(port, target, 0, Arc::new(|_| None)).await
+    }
+
+    /// The same, with a link of its own for each of `sources` who can be told apart.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub async fn start_apart(
+        port: u16,
+        target: SocketAddr,
+        sources: usize,
+        whose: TellApart,
+    ) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.context("binding the proxy's port")?;
-        let (link, state) = watch::channel(Link::Whole);
-        let accepting = tokio::spawn(accept(listener, target, state));
-        Ok(Self { port, link, accepting })
+        let links: Vec<_> = (0..=sources).map(|_| watch::Sender::new(Link::Whole)).collect();
+        let states = links.iter().map(watch::Sender::subscribe).collect();
+        let accepting = tokio::spawn(accept(listener, target, states, whose));
+        Ok(Self { port, links, accepting })
     }
 
     /// The port that it listens on.
@@ -64,22 +86,35 @@ impl Proxy {
         self.port
     }
 
-    /// Changes the link, for living and for new connections.
+    /// Changes the links of all, for living and for new connections.
     pub fn set(&self, link: Link) {
-        self.link.send_replace(link);
+        for each in &self.links {
+            each.send_replace(link);
+        }
+    }
+
+    /// Changes the link of one of those who are told apart.
+    pub fn set_for(&self, source: usize, link: Link) {
+        self.links[source].send_replace(link);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.link.send_replace(Link::Refused);
+        self.set(Link::Refused);
         self.accepting.abort();
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, state: watch::Receiver<Link>) {
-    while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(serve(client, target, state.clone()));
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    states: Vec<watch::Receiver<Link>>,
+    whose: TellApart,
+) {
+    while let Ok((client, from)) = listener.accept().await {
+        let source = whose(from.port()).unwrap_or(states.len() - 1);
+        tokio::spawn(serve(client, target, states[source].clone()));
     }
 }
 
@@ -173,5 +208,22 @@ mod tests {
         let mut rest = Vec::new();
         let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
         assert!(closed.is_ok(), "the connection is still open");
+    }
+
+    #[tokio::test]
+    async fn who_is_told_apart_has_a_link_of_its_own() {
+        let mut ports = PortBlock::reserve().unwrap();
+        let first: Arc<parking_lot::Mutex<Option<u16>>> = Arc::default();
+        let known = Arc::clone(&first);
+        let whose: TellApart = Arc::new(move |port| (*known.lock().get_or_insert(port) == port).then_some(0));
+        let proxy = Proxy::start_apart(ports.take(), echo().await, 1, whose).await.unwrap();
+        let mut one = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+        one.write_all(b"a").await.unwrap();
+        assert_eq!(answer(&mut one).await, Some(b'a'));
+        let mut other = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+        proxy.set_for(0, Link::Cut);
+        one.write_all(b"b").await.unwrap();
+        other.write_all(b"c").await.unwrap();
+        assert_eq!((answer(&mut one).await, answer(&mut other).await), (None, Some(b'c')));
     }
 }

@@ -49,6 +49,17 @@ impl ReplicaLog {
         self.batches.last().map_or(0, |(_, end, _)| *end)
     }
 
+    /// Each batch: its offsets from and to, its leader epoch, and a digest of its bytes.
+    #[must_use]
+    pub fn entries(&self) -> Vec<(i64, i64, i32, String)> {
+        let batches = self.batches.iter().filter_map(|(base, end, range)| {
+            let bytes = &self.bytes[range.clone()];
+            let batch = batch::first(bytes).ok()??;
+            Some((*base, *end, batch.leader_epoch, format!("{:08x}", crc32c::crc32c(bytes))))
+        });
+        batches.collect()
+    }
+
     fn between(&self, start: i64, end: i64) -> impl Iterator<Item = (i64, &[u8])> {
         let inside = self.batches.iter().filter(move |(base, last, _)| *base >= start && *last <= end);
         inside.map(|(base, _, range)| (*base, &self.bytes[range.clone()]))
