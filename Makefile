@@ -4,7 +4,7 @@ CLUSTER := scripts/cluster.sh
 DATA    := .data/main
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean-data demo build check test model mutants fuzz bench
+.PHONY: help run start stop status clean-data demo build check test model mutants fuzz soak bench
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ mutants: ## take out each rule that keeps what was acknowledged, and print who n
 
 fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
 	@scripts/fuzz.sh
+
+soak: ## torture real brokers at random; MINUTES=10, SEED=s repeats a choice of faults, ETCD=1|3 fixes etcd's size
+	@scripts/soak.sh --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ETCD),--etcd $(ETCD))
 
 bench: ## measure against the floor of this machine, and print a table
 	@scripts/bench.sh

@@ -1,0 +1,252 @@
+//! The Kafka door, in frames by hand: Metadata 1, InitProducerId 0, Produce 3, Fetch 5.
+//!
+//! *Invariant:* after an error or a silence the connection is thrown away, and the leader is asked for anew.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use integration_tests::batch::{self, Draft, Producer};
+use integration_tests::kafka::{Wire, frame};
+
+use super::writer::{Sent, Stamp};
+use super::{At, text_of, value_in};
+
+const DEADLINE: Duration = Duration::from_secs(15);
+const TIMEOUT_MS: i32 = 10_000;
+/// Errors that say that nothing was appended: an unknown topic, too few in sync, a sequence out of order, a fenced producer.
+const REFUSALS: [i16; 2] = [3, 19];
+const FENCES: [i16; 3] = [45, 47, 59];
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// Offset, value, epoch.
+    pub(super) records: Vec<(i64, Option<u64>, i32)>,
+    pub(super) high_watermark: i64,
+    pub(super) log_start: i64,
+}
+
+/// A client of one partition's leader.
+#[derive(Debug)]
+pub(super) struct KafkaDoor {
+    bootstrap: Vec<u16>,
+    turn: usize,
+    leader: Option<Wire>,
+}
+
+impl KafkaDoor {
+    pub(super) fn new(bootstrap: Vec<u16>) -> Self {
+        Self { bootstrap, turn: 0, leader: None }
+    }
+
+    /// A connection to any broker.
+    async fn any(&mut self) -> Result<Wire> {
+        self.turn += 1;
+        connect(self.bootstrap[self.turn % self.bootstrap.len()]).await
+    }
+
+    async fn leader(&mut self, at: &At) -> Result<Wire> {
+        if let Some(wire) = self.leader.take() {
+            return Ok(wire);
+        }
+        let mut wire = self.any().await?;
+        let mut body = Body::default();
+        body.i32(1).text(&at.topic);
+        let answer = ask(&mut wire, 3, 1, &body.0).await?;
+        connect(leader_port(&answer, at.partition)?).await
+    }
+
+    pub(super) async fn producer_id(&mut self) -> Result<i64> {
+        let mut wire = self.any().await?;
+        let mut body = Body::default();
+        body.i16(-1).i32(TIMEOUT_MS);
+        let answer = ask(&mut wire, 22, 0, &body.0).await?;
+        let mut answer = Words(&answer);
+        answer.i32()?;
+        let error = answer.i16()?;
+        ensure!(error == 0, "InitProducerId: error {error}");
+        answer.i64()
+    }
+
+    pub(super) async fn send(&mut self, at: &At, values: &[u64], stamp: Option<Stamp>) -> Sent {
+        // Nothing was sent as long as there is no connection.
+        let Ok(mut wire) = self.leader(at).await else { return Sent::Refused };
+        match produce(&mut wire, at, values, stamp).await {
+            Ok((0, base)) if base >= 0 => {
+                self.leader = Some(wire);
+                Sent::Stored(base)
+            }
+            Ok((error, _)) if REFUSALS.contains(&error) => Sent::Refused,
+            Ok((error, _)) if FENCES.contains(&error) => Sent::Fenced,
+            _ => Sent::Unknown,
+        }
+    }
+
+    pub(super) async fn fetch(&mut self, at: &At, from: i64) -> Result<Fetched> {
+        let mut wire = self.leader(at).await?;
+        let mut body = Body::default();
+        body.i32(-1).i32(500).i32(1).i32(1 << 20).i8(0);
+        body.i32(1).text(&at.topic).i32(1).i32(at.partition).i64(from).i64(-1).i32(1 << 20);
+        let answer = ask(&mut wire, 1, 5, &body.0).await?;
+        let fetched = read_fetched(&answer, from)?;
+        self.leader = Some(wire);
+        Ok(fetched)
+    }
+}
+
+async fn connect(port: u16) -> Result<Wire> {
+    tokio::time::timeout(DEADLINE, Wire::connect(port)).await.context("no connection")?
+}
+
+async fn ask(wire: &mut Wire, key: i16, version: i16, body: &[u8]) -> Result<Vec<u8>> {
+    wire.send(&frame(key, version, 1, body)).await?;
+    let answer = wire.answer(DEADLINE).await?.context("the connection was closed")?;
+    Ok(answer.get(4..).context("an answer without a number")?.to_vec())
+}
+
+fn leader_port(answer: &[u8], partition: i32) -> Result<u16> {
+    let mut words = Words(answer);
+    let mut ports = Vec::new();
+    for _ in 0..words.i32()? {
+        let id = words.i32()?;
+        words.text()?;
+        ports.push((id, words.i32()?));
+        words.text()?;
+    }
+    words.i32()?;
+    ensure!(words.i32()? == 1, "another number of topics");
+    let error = words.i16()?;
+    ensure!(error == 0, "Metadata: error {error}");
+    words.text()?;
+    words.i8()?;
+    for _ in 0..words.i32()? {
+        words.i16()?;
+        let (index, leader) = (words.i32()?, words.i32()?);
+        for _ in 0..2 {
+            for _ in 0..words.i32()? {
+                words.i32()?;
+            }
+        }
+        if index == partition {
+            let found = ports.iter().find(|(id, _)| *id == leader).context("no leader")?;
+            return Ok(u16::try_from(found.1)?);
+        }
+    }
+    bail!("no such partition")
+}
+
+/// The error, and the base offset.
+async fn produce(wire: &mut Wire, at: &At, values: &[u64], stamp: Option<Stamp>) -> Result<(i16, i64)> {
+    let texts: Vec<String> = values.iter().map(|value| text_of(*value)).collect();
+    let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    let mut draft = Draft::of(&texts, 1);
+    if let Some(stamp) = stamp {
+        draft.producer = Producer { id: stamp.id, epoch: 0, sequence: stamp.sequence };
+    }
+    let batch = draft.bytes();
+    let mut body = Body::default();
+    body.i16(-1).i16(-1).i32(TIMEOUT_MS);
+    body.i32(1).text(&at.topic).i32(1).i32(at.partition).i32(i32::try_from(batch.len())?).bytes(&batch);
+    let answer = ask(wire, 0, 3, &body.0).await?;
+    let mut words = Words(&answer);
+    words.i32()?;
+    words.text()?;
+    words.i32()?;
+    words.i32()?;
+    Ok((words.i16()?, words.i64()?))
+}
+
+fn read_fetched(answer: &[u8], from: i64) -> Result<Fetched> {
+    let mut words = Words(answer);
+    words.i32()?;
+    ensure!(words.i32()? == 1, "another number of topics");
+    words.text()?;
+    ensure!(words.i32()? == 1, "another number of partitions");
+    words.i32()?;
+    let error = words.i16()?;
+    ensure!(error == 0, "Fetch: error {error}");
+    let high_watermark = words.i64()?;
+    words.i64()?;
+    let log_start = words.i64()?;
+    for _ in 0..words.i32()?.max(0) {
+        words.i64()?;
+        words.i64()?;
+    }
+    let length = usize::try_from(words.i32()?.max(0))?;
+    let mut bytes = words.take(length)?;
+    let mut records = Vec::new();
+    // The last batch may be cut.
+    while let Ok(Some(batch)) = batch::first(bytes) {
+        for (offset, value) in batch::values(&batch)? {
+            if offset >= from {
+                records.push((offset, value_in(value), batch.leader_epoch));
+            }
+        }
+        bytes = &bytes[batch.bytes.len()..];
+    }
+    Ok(Fetched { records, high_watermark, log_start })
+}
+
+/// A request's body.
+#[derive(Debug, Default)]
+struct Body(Vec<u8>);
+
+impl Body {
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn i8(&mut self, number: i8) -> &mut Self {
+        self.bytes(&number.to_be_bytes())
+    }
+
+    fn i16(&mut self, number: i16) -> &mut Self {
+        self.bytes(&number.to_be_bytes())
+    }
+
+    fn i32(&mut self, number: i32) -> &mut Self {
+        self.bytes(&number.to_be_bytes())
+    }
+
+    fn i64(&mut self, number: i64) -> &mut Self {
+        self.bytes(&number.to_be_bytes())
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.i16(i16::try_from(text.len()).unwrap_or(i16::MAX)).bytes(text.as_bytes())
+    }
+}
+
+/// An answer's body.
+struct Words<'a>(&'a [u8]);
+
+impl<'a> Words<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count).context("an answer that ends too early")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn i8(&mut self) -> Result<i8> {
+        Ok(i8::from_be_bytes(self.take(1)?.try_into()?))
+    }
+
+    fn i16(&mut self) -> Result<i16> {
+        Ok(i16::from_be_bytes(self.take(2)?.try_into()?))
+    }
+
+    fn i32(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take(8)?.try_into()?))
+    }
+
+    /// A text, or nothing.
+    fn text(&mut self) -> Result<()> {
+        let length = self.i16()?;
+        self.take(usize::try_from(length.max(0))?).map(drop)
+    }
+}

@@ -1,0 +1,72 @@
+//! Torture of real processes, behind `make soak`: three brokers and their etcd on this machine, clients at both doors, and
+//! things that go wrong at random; after each round a judge.
+//!
+//! ```text
+//! arguments   what the command line asks for
+//! chance      chance by seed
+//! plan        what goes wrong, and when (pure)
+//! strike      does it to a cluster, and takes it back
+//! disk        a broker's disk that fails and forgets
+//! clients     who writes and reads meanwhile
+//! history     what they did and saw
+//! round       one cluster from its start to the judgement
+//! bite        proof that the disk forgets, and that the judge would see it
+//! report      the table
+//! ```
+//!
+//! The broker is built with the feature `forgetful`: after a kill -9, what it had not fsynced can be lost.
+//!
+//! *Invariant:* the choice of faults repeats with the seed. What the machine does with it does not: processes, disks and
+//! sockets have no seed.
+
+#![expect(clippy::print_stdout, reason = "it is there to print a report")]
+
+mod arguments;
+mod bite;
+mod chance;
+mod clients;
+mod disk;
+mod history;
+mod plan;
+mod report;
+mod round;
+mod strike;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::round::RoundPlan;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let wish = arguments::read()?;
+    println!("seed {}; histories of rounds that went wrong are kept in {}", wish.seed, wish.folder.display());
+    let mut report = report::Report::default();
+    if wish.bite {
+        bite::prove().await?;
+    }
+    let (began, mut seeds) = (Instant::now(), Chance::new(wish.seed));
+    let mut number = 0;
+    while number == 0 || began.elapsed() < wish.length {
+        number += 1;
+        let plan = RoundPlan {
+            seed: seeds.next(),
+            length: wish.round.min(wish.length),
+            etcd_members: wish.etcd_members.unwrap_or(if number % 2 == 1 { 1 } else { 3 }),
+            folder: wish.folder.join(format!("round-{number}")),
+        };
+        println!("round {number}: seed {}, etcd with {} member(s)", plan.seed, plan.etcd_members);
+        let outcome = round::run(&plan).await?;
+        println!("{}", outcome.checked.trim_end());
+        println!("whole after {:.1?}; longest gap {:.1?}", outcome.healed_in, outcome.tally.longest_gap);
+        for what in &outcome.wrong {
+            println!("WRONG: {what}");
+        }
+        report.add(number, &outcome);
+    }
+    println!("\n{report}");
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
