@@ -33,6 +33,11 @@ fi
 setting() { sed --quiet "s/^$1=//p" "$data_dir/cluster.env"; }
 http=$(setting http_port) kafka=$(setting kafka_port) etcd=$(setting etcd_port)
 last=$((http + $(setting brokers) - 1))
+data_dir=$(cd "$data_dir" && pwd)
+urls='' may_hurt=''
+for ((i = 1; i <= $(setting brokers); i++)); do
+    urls="$urls --url http://127.0.0.1:$((http + i - 1))" may_hurt="$may_hurt --may-hurt $i"
+done
 cat <<END
 
 Try (any broker answers any request):
@@ -44,6 +49,12 @@ Try (any broker answers any request):
   curl -N "http://127.0.0.1:$last/v1/topics/hello/partitions/0/records?offset=earliest" -H 'Accept: text/event-stream'
   curl http://127.0.0.1:$last/v1/cluster
   kcat -b 127.0.0.1:$kafka -L
+
+Kill a leader under load, start it again, and count what is lost:
+
+  $root/target/release/tidemark drill --kill-leader$urls$may_hurt \\
+    --kill-with 'kill -9 \$(cut -d" " -f1 $data_dir/run/broker-{broker}.pid)' \\
+    --start-with '$root/scripts/cluster.sh up --data-dir $data_dir'
 
 Look into etcd:
 

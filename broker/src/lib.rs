@@ -20,6 +20,7 @@
 //! - [`http`]: the HTTP door
 //! - [`kafka`]: the Kafka door
 //! - [`peer`]: links to the other brokers
+//! - [`tools`]: a history judged, a cluster tried: what the program does besides running a broker
 //! - [`config`]: what may be set, gathered from the components that own it
 //! - [`node`]: one process: wires the floors together, drains on shutdown
 //!
@@ -43,6 +44,7 @@ pub mod service;
 pub mod http;
 pub mod kafka;
 pub mod peer;
+pub mod tools;
 pub mod config;
 pub mod node;
 #[cfg(any(test, feature = "fuzzing"))]

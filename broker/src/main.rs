@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. `anyhow` stops here: everything below names its errors.
 
+use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -9,11 +10,12 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use tidemark::config::{Cli, Command, Config, render_settings};
 use tidemark::node::{self, Coordinator};
+use tidemark::tools;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "tidemark: {error:#}");
             ExitCode::FAILURE
@@ -21,14 +23,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Settings => {
             std::io::stdout().write_all(render_settings().as_bytes()).context("cannot print")?;
-            Ok(())
         }
-        Command::Broker(flags) => serve(flags.config()?, Coordinator::Etcd),
-        Command::Dev(flags) => serve(flags.config()?, Coordinator::Embedded),
+        Command::Broker(flags) => serve(flags.config()?, Coordinator::Etcd)?,
+        Command::Dev(flags) => serve(flags.config()?, Coordinator::Embedded)?,
+        Command::Check(flags) => return Ok(verdict(tools::run_check(flags, &mut std::io::stdout().lock()))),
+        Command::Drill(flags) => {
+            start_log()?;
+            let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
+            return Ok(verdict(runtime.block_on(tools::run_drill(flags, &mut std::io::stdout().lock()))));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// 0 if all is well, 1 if not, 2 if nobody can tell.
+fn verdict(judged: Result<bool, impl Display>) -> ExitCode {
+    match judged {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "tidemark: {error}");
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["replication", "cluster"],
     &["groups"],
     &["service"],
-    &["http", "kafka", "peer"],
+    &["http", "kafka", "peer", "tools"],
     &["config"],
     &["node"],
     &["fuzzing"],

@@ -6,7 +6,7 @@
 //! *Invariant:* `written` alone decides: `no` is refused, anything else that is not a 200 is unknown.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -15,9 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::api::{Answer, Api, Envelope};
-use crate::checker;
+use tidemark::checker::{
+    Counts, History, Operation, Phase, Place, ReadBatch, ReadRecord, SendBatch, ValueId, check,
+};
+
 use crate::eventually::eventually;
-use crate::history::{History, Operation, Outcome, Tally, ValueId};
 
 /// How a client waits after a failure, as any decent client does.
 const BACK_OFF: Duration = Duration::from_millis(20);
@@ -60,7 +62,8 @@ pub struct Load {
 struct Shared {
     plan: LoadPlan,
     apis: Vec<Api>,
-    history: History,
+    began: Instant,
+    history: Mutex<History>,
     next_value: AtomicU64,
     stopping: AtomicBool,
     stored: AtomicUsize,
@@ -75,7 +78,8 @@ impl Load {
         let first = Api::new(&urls[0]);
         let shared = Arc::new(Shared {
             apis: urls.iter().map(|url| first.at(url)).collect(),
-            history: History::default(),
+            began: Instant::now(),
+            history: Mutex::default(),
             next_value: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             stored: AtomicUsize::new(0),
@@ -99,7 +103,7 @@ impl Load {
         let goal = self.shared.stored.load(Ordering::Relaxed) + count;
         eventually(&format!("{count} more batches to be stored"), deadline, async || {
             let stored = self.shared.stored.load(Ordering::Relaxed);
-            ensure!(stored >= goal, "{stored} of {goal}; {:?}", self.shared.history.tally());
+            ensure!(stored >= goal, "{stored} of {goal}");
             Ok(())
         })
         .await
@@ -115,7 +119,7 @@ impl Load {
         // A client of its own, so that the order of one client's sends stays a meaningful thing to check.
         let client = u32::MAX - u32::try_from(partition)?;
         loop {
-            if let Outcome::Stored(_) = self.shared.send(&api, client, partition).await.0 {
+            if self.shared.send(&api, client, partition).await {
                 return Ok(begin.elapsed());
             }
             ensure!(begin.elapsed() < deadline, "nothing was stored in {partition} within {deadline:?}");
@@ -143,12 +147,12 @@ impl Load {
         self.shared.worst_streak.load(Ordering::Relaxed)
     }
 
-    /// Stops the clients, reads every partition from its start through every broker that answers, and checks the history;
-    /// gives what it was made of.
+    /// Stops the clients, sends one more batch to every partition, reads it from its start through every broker that
+    /// answers, and checks the history; gives what it was made of.
     ///
     /// # Errors
     /// If reading fails, or the history holds anomalies.
-    pub async fn stop_and_check(self) -> Result<Tally> {
+    pub async fn stop_and_check(self) -> Result<Counts> {
         self.shared.stopping.store(true, Ordering::Relaxed);
         for task in self.tasks {
             task.await?;
@@ -159,17 +163,18 @@ impl Load {
                 continue;
             }
             answered += 1;
+            if answered == 1 {
+                self.shared.send_last(api, client).await?;
+            }
             for partition in 0..self.shared.plan.partitions {
                 self.shared.read_to_end(api, client, partition).await?;
             }
         }
         ensure!(answered > 0, "no broker answers");
-        let tally = self.shared.history.tally();
-        ensure!(tally.stored > 0, "nothing was stored at all: {tally:?}");
-        let anomalies = checker::check(&self.shared.history.operations());
-        let shown: Vec<String> = anomalies.iter().take(10).map(ToString::to_string).collect();
-        ensure!(anomalies.is_empty(), "{} anomalies ({tally:?}):\n{}", anomalies.len(), shown.join("\n"));
-        Ok(tally)
+        let report = check(self.shared.history().events())?;
+        ensure!(report.counts.sends_ok > 0, "nothing was stored at all: {report}");
+        ensure!(report.is_clean(), "{report}");
+        Ok(report.counts)
     }
 }
 
@@ -179,8 +184,7 @@ async fn write(shared: Arc<Shared>, client: u32) {
     while !shared.stopping.load(Ordering::Relaxed) {
         let api = &shared.apis[turn % shared.apis.len()];
         turn += 1;
-        let (outcome, _) = shared.send(api, client, partition).await;
-        if matches!(outcome, Outcome::Stored(_)) {
+        if shared.send(api, client, partition).await {
             streak = 0;
         } else {
             streak += 1;
@@ -206,24 +210,46 @@ async fn follow(shared: Arc<Shared>, client: u32) {
 }
 
 impl Shared {
-    async fn send(&self, api: &Api, client: u32, partition: i32) -> (Outcome, Option<u16>) {
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Sends a batch; gives whether it was stored.
+    async fn send(&self, api: &Api, client: u32, partition: i32) -> bool {
         let count = self.plan.batch as u64;
         let first = self.next_value.fetch_add(count, Ordering::Relaxed);
         let values: Vec<ValueId> = (first..first + count).collect();
         let body: String = values.iter().map(|value| self.line(*value)).collect();
-        let place =
-            self.history.note(Operation::Send { client, partition, values, outcome: Outcome::Unknown });
+        let (process, batch) =
+            (u64::from(client), SendBatch::of(Place::of(&self.plan.topic, partition), values));
+        let id = self.history().begin(self.now_us(), process, Operation::Send(batch.clone()));
         let path = format!("/v1/topics/{}/partitions/{partition}/records?timeout_ms=10000", self.plan.topic);
         let headers = [("content-type", "application/x-ndjson")];
         let answer = api.send(reqwest::Method::POST, &path, &headers, body).await;
-        let outcome = outcome_of(&answer);
-        self.history.ended(place, outcome);
-        if let Outcome::Stored(_) = outcome {
+        let (phase, base_offset) = outcome_of(&answer);
+        let end = Operation::Send(SendBatch { values: Vec::new(), base_offset, ..batch });
+        self.history().end(self.now_us(), process, id, phase, end);
+        if phase == Phase::Ok {
             self.stored.fetch_add(1, Ordering::Relaxed);
             let index = usize::try_from(partition).unwrap_or(0);
             self.stored_at[index].lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         }
-        (outcome, answer.ok().map(|answer| answer.status))
+        phase == Phase::Ok
+    }
+
+    /// What was read and then cut off shows by its offsets taken again.
+    async fn send_last(&self, api: &Api, client: u32) -> Result<()> {
+        for partition in 0..self.plan.partitions {
+            let sent = eventually("a last batch to be stored", READ_DEADLINE, async || {
+                Ok(ensure!(self.send(api, client, partition).await, "it is not"))
+            });
+            sent.await?;
+        }
+        Ok(())
     }
 
     fn line(&self, value: ValueId) -> String {
@@ -236,11 +262,18 @@ impl Shared {
         let query = format!("offset={from}&wait_ms={wait_ms}&max_bytes=1000000");
         let path = format!("/v1/topics/{topic}/partitions/{partition}/records?{query}");
         let answer = api.get_as(&path, "application/json").await?;
-        let watermark = watermark_of(&answer);
+        let number = |name: &str| answer.header(name).parse().ok();
+        let (leader_epoch, high_watermark, log_start) = (
+            number("tidemark-leader-epoch"),
+            number("tidemark-high-watermark"),
+            number("tidemark-start-offset"),
+        );
         let records = answer.envelopes()?;
         let next = records.last().map_or(from, |record| record.offset + 1);
-        let records = records.iter().map(value_of).collect::<Result<_>>()?;
-        self.history.note(Operation::Read { client, partition, from, records, watermark });
+        let records = records.iter().map(record_of).collect::<Result<_>>()?;
+        let at = Place::of(topic, partition);
+        let read = ReadBatch { at, from: Some(from), records, leader_epoch, high_watermark, log_start };
+        self.history().note(self.now_us(), u64::from(client), Operation::Read(read));
         Ok(next)
     }
 
@@ -259,29 +292,25 @@ impl Shared {
     }
 }
 
-fn outcome_of(answer: &Result<Answer, reqwest::Error>) -> Outcome {
+fn outcome_of(answer: &Result<Answer, reqwest::Error>) -> (Phase, Option<i64>) {
     match answer {
         Ok(answer) if answer.status == 200 => {
             let base = answer.json().ok().and_then(|body| body["base_offset"].as_i64());
-            base.map_or(Outcome::Unknown, Outcome::Stored)
+            (base.map_or(Phase::Unknown, |_| Phase::Ok), base)
         }
         Ok(answer) => match answer.json() {
-            Ok(body) if body["written"] == "no" => Outcome::Refused,
-            _ => Outcome::Unknown,
+            Ok(body) if body["written"] == "no" => (Phase::Fail, None),
+            _ => (Phase::Unknown, None),
         },
         // Nothing was sent over a connection that never was.
-        Err(error) if error.is_connect() => Outcome::Refused,
-        Err(_) => Outcome::Unknown,
+        Err(error) if error.is_connect() => (Phase::Fail, None),
+        Err(_) => (Phase::Unknown, None),
     }
 }
 
-fn watermark_of(answer: &Answer) -> Option<(i64, i64)> {
-    let number = |name: &str| answer.header(name).parse().ok();
-    Some((number("tidemark-leader-epoch")?, number("tidemark-high-watermark")?))
-}
-
-fn value_of(record: &Envelope) -> Result<(i64, ValueId)> {
+fn record_of(record: &Envelope) -> Result<ReadRecord> {
     let text = record.value.as_ref().context("a record without a text value")?;
     let value: Value = serde_json::from_str(text)?;
-    Ok((record.offset, value["id"].as_u64().context("a value without an id")?))
+    let value = Some(value["id"].as_u64().context("a value without an id")?);
+    Ok(ReadRecord { offset: record.offset, value, epoch: None })
 }

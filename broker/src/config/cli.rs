@@ -1,4 +1,4 @@
-//! The command line: `tidemark broker`, `tidemark dev`, `tidemark settings`.
+//! The command line: `tidemark broker`, `tidemark dev`, `tidemark settings`, and the tools.
 //!
 //! Flags are only another way to write a setting; what a setting means stands in the table of settings.
 
@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::layers::{self, Layer};
 use super::{Config, ConfigError};
+use crate::tools::{CheckFlags, DrillFlags};
 
 /// A replicated log in Kafka's model, coordinated by etcd, served over HTTP.
 #[derive(Debug, Parser)]
@@ -27,6 +28,10 @@ pub enum Command {
     Dev(DevFlags),
     /// Print every setting with its default and its meaning.
     Settings,
+    /// Check a history of what clients did and saw; exit code 0 clean, 1 anomalies, 2 unreadable.
+    Check(CheckFlags),
+    /// Try a running cluster: hurt one broker under a small load, and count what is lost.
+    Drill(Box<DrillFlags>),
 }
 
 /// Flags that both ways of running share.

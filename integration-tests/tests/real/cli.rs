@@ -36,7 +36,14 @@ fn refused(arguments: &[&str], variables: &[(&str, &str)], hints: &[&str]) -> Re
 
 #[test]
 fn help_and_version_are_there() -> Result<()> {
-    for arguments in [&["--help"][..], &["broker", "--help"], &["dev", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["drill", "--help"],
+        &["broker", "--help"],
+        &["dev", "--help"],
+        &["--version"],
+    ] {
         let output = run(arguments, &[])?;
         assert!(output.status.success() && !output.stdout.is_empty(), "{arguments:?}");
     }

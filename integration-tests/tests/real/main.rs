@@ -29,6 +29,7 @@ mod failover;
 mod reassignment;
 mod starting;
 mod failing_disk;
+mod drill;
 mod http_stream;
 mod http_topics;
 mod delete_records;

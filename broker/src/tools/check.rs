@@ -1,0 +1,77 @@
+//! `tidemark check`: reads a history and says what must never have been.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use thiserror::Error;
+
+use crate::checker::{Checker, FORMAT, Reader, Report, Unreadable};
+
+/// Flags of `tidemark check`.
+#[derive(Debug, Args)]
+#[command(after_long_help = FORMAT)]
+pub struct CheckFlags {
+    /// The history, one JSON object a line; `-` is the standard input.
+    #[arg(value_name = "HISTORY.ndjson")]
+    pub history: PathBuf,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why a history could not be judged.
+#[derive(Debug, Error)]
+pub enum CheckError {
+    /// It cannot be opened.
+    #[error("cannot read {}: {why}", .path.display())]
+    Unopened {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// It is not a history.
+    #[error("{}: {why}; see `tidemark check --help` for the format", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, and why.
+        why: Unreadable,
+    },
+    /// The findings cannot be printed.
+    #[error("cannot print: {0}")]
+    Unprinted(#[from] io::Error),
+}
+
+/// Checks a history and prints what was found; gives whether that is nothing.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn run(flags: &CheckFlags, out: &mut impl Write) -> Result<bool, CheckError> {
+    let report = if flags.history == Path::new("-") {
+        judge(io::stdin().lock(), &flags.history)?
+    } else {
+        let file = File::open(&flags.history);
+        let file = file.map_err(|why| CheckError::Unopened { path: flags.history.clone(), why })?;
+        judge(BufReader::with_capacity(1 << 20, file), &flags.history)?
+    };
+    if flags.json {
+        serde_json::to_writer_pretty(&mut *out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{report}")?;
+    }
+    Ok(report.is_clean())
+}
+
+fn judge(from: impl BufRead, path: &Path) -> Result<Report, CheckError> {
+    let unreadable = |why| CheckError::Unreadable { path: path.to_owned(), why };
+    let mut checker = Checker::default();
+    for event in Reader::new(from) {
+        let (line, event) = event.map_err(unreadable)?;
+        checker.observe(line, event).map_err(unreadable)?;
+    }
+    Ok(checker.finish())
+}

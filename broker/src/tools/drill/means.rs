@@ -1,0 +1,222 @@
+//! How a broker may be hurt: by a signal to its process on this machine, or by the operator's own commands.
+//!
+//! *Invariant:* a broker that was not named is never touched; the way is known before the first step is taken.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::DrillError;
+use super::options::DrillFlags;
+
+const COMMAND_MAX: Duration = Duration::from_secs(120);
+
+/// What may be done to a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Kill,
+    Stop,
+    Start,
+    Pause,
+    Resume,
+}
+
+impl Act {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    fn signal(self) -> Option<Signal> {
+        match self {
+            Self::Kill => Some(Signal::KILL),
+            Self::Stop => Some(Signal::TERM),
+            Self::Start => None,
+            Self::Pause => Some(Signal::STOP),
+            Self::Resume => Some(Signal::CONT),
+        }
+    }
+}
+
+/// One way to do one thing to one broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    Command(String),
+    Signal(Pid, Signal),
+}
+
+/// Who may be hurt, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Means {
+    may: BTreeMap<i32, Option<Pid>>,
+    commands: [(Act, Option<String>); 5],
+}
+
+impl Means {
+    pub(super) fn of(flags: &DrillFlags) -> Self {
+        let pid = |pid: Option<i32>| pid.and_then(Pid::from_raw);
+        Self {
+            may: flags.may_hurt.iter().map(|(broker, process)| (*broker, pid(*process))).collect(),
+            commands: [
+                (Act::Kill, flags.kill_with.clone()),
+                (Act::Stop, flags.stop_with.clone()),
+                (Act::Start, flags.start_with.clone()),
+                (Act::Pause, flags.pause_with.clone()),
+                (Act::Resume, flags.resume_with.clone()),
+            ],
+        }
+    }
+
+    /// Whether a broker was named.
+    pub(super) fn may_hurt(&self, broker: i32) -> bool {
+        self.may.contains_key(&broker)
+    }
+
+    /// The brokers that were named, for messages.
+    pub(super) fn named(&self) -> String {
+        let ids: Vec<String> = self.may.keys().map(ToString::to_string).collect();
+        ids.join(", ")
+    }
+
+    /// Whether a command was given for this.
+    pub(super) fn has_command(&self, act: Act) -> bool {
+        self.commands.iter().any(|(of, command)| *of == act && command.is_some())
+    }
+
+    /// Makes sure that it is allowed, and known how.
+    pub(super) fn ensure(&self, act: Act, broker: i32) -> Result<(), DrillError> {
+        match self.way(act, broker)? {
+            Way::Command(_) => Ok(()),
+            Way::Signal(pid, _) => ensure_is_broker(broker, pid),
+        }
+    }
+
+    fn way(&self, act: Act, broker: i32) -> Result<Way, DrillError> {
+        let Some(pid) = self.may.get(&broker) else {
+            let named = self.named();
+            return Err(DrillError::NotAllowed(format!("broker {broker} may not be hurt, only {named}")));
+        };
+        let command =
+            self.commands.iter().find(|(of, _)| *of == act).and_then(|(_, command)| command.as_ref());
+        if let Some(command) = command {
+            return Ok(Way::Command(command.replace("{broker}", &broker.to_string())));
+        }
+        if let (Some(pid), Some(signal)) = (pid, act.signal()) {
+            return Ok(Way::Signal(*pid, signal));
+        }
+        let name = act.name();
+        let by_pid = act.signal().map_or(String::new(), |_| format!(", or --may-hurt {broker}=pid:PID"));
+        Err(DrillError::NotAllowed(format!(
+            "how to {name} broker {broker} is not known: give --{name}-with{by_pid}"
+        )))
+    }
+
+    /// Whether the process of a broker, if it is known, has ended.
+    pub(super) fn has_ended(&self, broker: i32) -> bool {
+        let Some(Some(pid)) = self.may.get(&broker) else { return true };
+        // Of a process that nobody has waited for yet, the line is empty.
+        fs::read(command_line(*pid)).map_or(true, |line| line.is_empty())
+    }
+
+    /// Does it.
+    pub(super) async fn act(&self, act: Act, broker: i32) -> Result<(), DrillError> {
+        match self.way(act, broker)? {
+            Way::Command(command) => run(&command).await,
+            Way::Signal(pid, signal) => {
+                ensure_is_broker(broker, pid)?;
+                kill_process(pid, signal).map_err(|error| {
+                    DrillError::Means(format!(
+                        "cannot {} broker {broker}, process {pid}: {error}",
+                        act.name()
+                    ))
+                })
+            }
+        }
+    }
+
+    /// Freezes a broker; dropping what is returned lets it go on.
+    pub(super) async fn pause(&self, broker: i32) -> Result<Paused, DrillError> {
+        let paused = Paused { resume: Some(self.way(Act::Resume, broker)?) };
+        self.act(Act::Pause, broker).await?;
+        Ok(paused)
+    }
+}
+
+/// A frozen broker.
+#[derive(Debug)]
+pub(super) struct Paused {
+    resume: Option<Way>,
+}
+
+impl Paused {
+    /// Lets it go on.
+    pub(super) fn resume(mut self) -> Result<(), DrillError> {
+        self.resume.take().map_or(Ok(()), |way| resume(&way))
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.resume.take().map(|way| resume(&way)) {
+            tracing::error!(%error, "a broker that was paused could not be resumed");
+        }
+    }
+}
+
+fn resume(way: &Way) -> Result<(), DrillError> {
+    match way {
+        Way::Command(command) => {
+            let status =
+                std::process::Command::new("sh").arg("-c").arg(command).stdin(Stdio::null()).status();
+            match status {
+                Ok(status) if status.success() => Ok(()),
+                Ok(status) => Err(DrillError::Means(format!("'{command}' ended with {status}"))),
+                Err(error) => Err(DrillError::Means(format!("'{command}' cannot be run: {error}"))),
+            }
+        }
+        Way::Signal(pid, signal) => kill_process(*pid, *signal)
+            .map_err(|error| DrillError::Means(format!("cannot resume process {pid}: {error}"))),
+    }
+}
+
+async fn run(command: &str) -> Result<(), DrillError> {
+    let mut shell = tokio::process::Command::new("sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(COMMAND_MAX, shell.status()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(DrillError::Means(format!("'{command}' ended with {status}"))),
+        Ok(Err(error)) => Err(DrillError::Means(format!("'{command}' cannot be run: {error}"))),
+        Err(_) => {
+            let seconds = COMMAND_MAX.as_secs();
+            Err(DrillError::Means(format!("'{command}' did not return within {seconds} s")))
+        }
+    }
+}
+
+/// A number that was mistyped, or given again to another process, must not be hit.
+fn ensure_is_broker(broker: i32, pid: Pid) -> Result<(), DrillError> {
+    let Ok(line) = fs::read(command_line(pid)) else {
+        // A machine without /proc; where there is one, the process is gone.
+        let gone = fs::exists("/proc/self").unwrap_or_default();
+        let why = format!("broker {broker}: there is no process {pid}");
+        return if gone { Err(DrillError::NotAllowed(why)) } else { Ok(()) };
+    };
+    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+    let program = line.split(' ').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    if program.contains("tidemark") {
+        return Ok(());
+    }
+    Err(DrillError::NotAllowed(format!("process {pid} is no broker, but '{}'", line.trim_end())))
+}
+
+fn command_line(pid: Pid) -> String {
+    format!("/proc/{}/cmdline", pid.as_raw_nonzero())
+}

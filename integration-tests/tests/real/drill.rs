@@ -1,0 +1,172 @@
+//! `tidemark drill` on a real cluster, and `tidemark check` on the history that it writes.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use integration_tests::broker::{clean_environment, program};
+use integration_tests::cluster::{Cluster, Plan, Turn};
+use integration_tests::eventually::eventually;
+use serde_json::Value;
+
+const DRILL_DEADLINE: Duration = Duration::from_secs(180);
+
+async fn alone() -> Result<Cluster> {
+    Cluster::start_as(Plan { turn: Turn::Alone, ..Plan::default() }).await
+}
+
+fn tidemark(arguments: &[String]) -> Result<Command> {
+    let mut command = Command::new(program()?);
+    clean_environment(&mut command);
+    command.args(arguments).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Flags that let a drill hurt these brokers, and ask this test to start them again.
+fn flags(cluster: &mut Cluster, may_hurt: &[i32], what: &[&str]) -> Result<Vec<String>> {
+    let mut flags: Vec<String> =
+        ["drill", "--json"].iter().chain(what).map(|flag| (*flag).to_owned()).collect();
+    for url in cluster.urls() {
+        flags.extend(["--url".to_owned(), url]);
+    }
+    for id in may_hurt {
+        let pid = cluster.broker(*id).process()?.id();
+        flags.extend(["--may-hurt".to_owned(), format!("{id}=pid:{pid}")]);
+    }
+    let wanted = cluster.folder().join("start-{broker}");
+    flags.extend(["--start-with".to_owned(), format!("touch '{}'", wanted.display())]);
+    flags.extend(["--history".to_owned(), history_of(cluster)]);
+    Ok(flags)
+}
+
+fn history_of(cluster: &Cluster) -> String {
+    cluster.folder().join("history.ndjson").display().to_string()
+}
+
+/// Runs a drill to its end, and starts brokers when it asks for that; gives its exit code, and both its outputs.
+async fn drill(cluster: &mut Cluster, flags: &[String]) -> Result<(i32, String, String)> {
+    let child = tidemark(flags)?.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let waited = tokio::task::spawn_blocking(move || child.wait_with_output());
+    eventually("the drill to end", DRILL_DEADLINE, async || {
+        for id in cluster.ids() {
+            if std::fs::remove_file(cluster.folder().join(format!("start-{id}"))).is_ok() {
+                ensure!(!cluster.broker(id).is_running(), "broker {id} still runs");
+                cluster.broker(id).start()?;
+            }
+        }
+        ensure!(waited.is_finished(), "it runs");
+        Ok(())
+    })
+    .await?;
+    let output = waited.await??;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok((output.status.code().context("ended by a signal")?, text(output.stdout), text(output.stderr)))
+}
+
+/// The outcome of a drill in which nothing went wrong.
+async fn clean(cluster: &mut Cluster, flags: &[String]) -> Result<Value> {
+    let (code, out, err) = drill(cluster, flags).await?;
+    ensure!(code == 0, "{code}: {out}{err}");
+    let outcome: Value = serde_json::from_str(&out)?;
+    for zero in ["lost", "duplicated", "reordered"] {
+        ensure!(outcome[zero] == 0, "{zero}: {out}");
+    }
+    ensure!(outcome["acknowledged"].as_u64() > Some(500), "{out}");
+    let topics = cluster.api(1).get("/v1/topics").await?.text();
+    ensure!(!topics.contains("tidemark-drill-"), "its topic is still there: {topics}");
+    println!("{}: {} ms, {}", outcome["done"], outcome["gap_ms"], outcome["report"]["counts"]);
+    Ok(outcome)
+}
+
+fn check(history: &str) -> Result<(Option<i32>, String)> {
+    let output = tidemark(&["check".to_owned(), history.to_owned()])?.output()?;
+    Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_kills_a_leader_tells_the_gap_and_finds_nothing_lost() -> Result<()> {
+    let mut cluster = alone().await?;
+    let flags = flags(&mut cluster, &[1, 2, 3], &["--kill-leader"])?;
+    let outcome = clean(&mut cluster, &flags).await?;
+    let gap_ms = outcome["gap_ms"].as_u64().context("a gap")?;
+    ensure!((20..10_000).contains(&gap_ms), "{outcome}");
+
+    let history = history_of(&cluster);
+    let (code, text) = check(&history)?;
+    ensure!(code == Some(0) && text.contains("no anomaly"), "{code:?}: {text}");
+    // One acknowledged batch that no read returned.
+    let mut lines = std::fs::read_to_string(&history)?;
+    lines.push_str(
+        r#"{"time_us":1,"process":77,"id":9000001,"phase":"invoke","op":{"send":{"at":{"topic":"x","partition":0},"values":[9000001]}}}
+{"time_us":2,"process":77,"id":9000001,"phase":"ok","op":{"send":{"at":{"topic":"x","partition":0},"base_offset":0}}}
+"#,
+    );
+    std::fs::write(&history, &lines)?;
+    let (code, text) = check(&history)?;
+    ensure!(code == Some(1) && text.contains("unseen: x/0: value 9000001"), "{code:?}: {text}");
+    std::fs::write(&history, lines + "{}\n")?;
+    ensure!(check(&history)?.0 == Some(2));
+    cluster.finish()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_pauses_a_leader_lets_it_go_on() -> Result<()> {
+    let mut cluster = alone().await?;
+    let flags = flags(&mut cluster, &[1, 2, 3], &["--pause", "--pause-ms", "9000"])?;
+    let outcome = clean(&mut cluster, &flags).await?;
+    // A frozen leader refuses nothing: it is found out by its lease.
+    ensure!(outcome["gap_ms"].as_u64() > Some(1_000), "{outcome}");
+    cluster.wait_ready().await?;
+    cluster.finish()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_restarts_all_brokers_finds_nothing_lost() -> Result<()> {
+    let mut cluster = alone().await?;
+    let before: Vec<u32> = pids(&mut cluster)?;
+    let flags = flags(&mut cluster, &[1, 2, 3], &["--restart-all"])?;
+    clean(&mut cluster, &flags).await?;
+    let after = pids(&mut cluster)?;
+    ensure!(before.iter().all(|pid| !after.contains(pid)), "{before:?} {after:?}");
+    cluster.finish()
+}
+
+fn pids(cluster: &mut Cluster) -> Result<Vec<u32>> {
+    cluster.brokers().iter_mut().map(|broker| Ok(broker.process()?.id())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_hurts_nobody_but_whom_it_was_told() -> Result<()> {
+    let mut cluster = Cluster::start(3).await?;
+    cluster.create_topic("t", 1, serde_json::json!({})).await?;
+    let leader = cluster.partition("t", 0).await?.leader.context("a leader")?;
+    let before = pids(&mut cluster)?;
+    let other = leader % 3 + 1;
+    let on_t = ["--kill-leader", "--topic", "t"];
+    let cases = [
+        (flags(&mut cluster, &[other], &on_t)?, format!("only these may be hurt: {other}")),
+        (flags(&mut cluster, &[other], &["--restart-all"])?, format!("may not be hurt, only {other}")),
+        (without_pids(flags(&mut cluster, &[1, 2, 3], &on_t)?), "give --kill-with, or --may-hurt".to_owned()),
+        (with_pid(flags(&mut cluster, &[leader], &on_t)?, std::process::id()), "is no broker".to_owned()),
+    ];
+    for (flags, hint) in cases {
+        let (code, out, err) = drill(&mut cluster, &flags).await?;
+        ensure!(code == 2 && err.contains(&hint), "{flags:?}: {code}: {out}{err}");
+    }
+    ensure!(pids(&mut cluster)? == before && cluster.brokers().iter_mut().all(|broker| broker.is_running()));
+    ensure!(!Path::new(&history_of(&cluster)).exists());
+    cluster.finish()
+}
+
+fn without_pids(flags: Vec<String>) -> Vec<String> {
+    let bare = |flag: String| flag.split_once("=pid:").map_or(flag.clone(), |(broker, _)| broker.to_owned());
+    flags.into_iter().map(bare).collect()
+}
+
+fn with_pid(flags: Vec<String>, pid: u32) -> Vec<String> {
+    let other = |flag: String| {
+        flag.split_once("=pid:").map_or(flag.clone(), |(broker, _)| format!("{broker}=pid:{pid}"))
+    };
+    flags.into_iter().map(other).collect()
+}
