@@ -62,7 +62,7 @@ fn serve(config: Config, coordinator: Coordinator) -> anyhow::Result<()> {
         .max_blocking_threads(config.node.blocking_threads_max)
         .build()
         .context("cannot start the async runtime")?;
-    let outcome = runtime.block_on(node::run(config, coordinator));
+    let outcome = runtime.block_on(node::run(config, coordinator, node::signalled()));
     runtime.shutdown_background();
     Ok(outcome?)
 }

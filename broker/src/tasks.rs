@@ -12,10 +12,44 @@ use std::any::Any;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::thread;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
+
+/// Lends work that may block a thread where it holds up nobody. It is done even if nobody waits for it.
+///
+/// In the simulation, which has one thread, it is done in its place after a moment that chance decides.
+pub fn lend<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
+    #[cfg(not(feature = "simulation"))]
+    return tokio::task::spawn_blocking(work);
+    #[cfg(feature = "simulation")]
+    tokio::spawn(async {
+        tokio::time::sleep(simulated_moment()).await;
+        work()
+    })
+}
+
+/// How long blocking work takes where time is simulated: mostly next to nothing, at times a while.
+#[cfg(feature = "simulation")]
+fn simulated_moment() -> Duration {
+    // The simulation has seeded what identifiers are drawn from.
+    let (kind, length) = uuid::Uuid::new_v4().as_u64_pair();
+    let longest_ms = match kind % 100 {
+        0..60 => 1,
+        60..97 => 5,
+        _ => 80,
+    };
+    Duration::from_millis(length % (longest_ms + 1))
+}
+
+/// Stands still where it is allowed to block. The simulation's one thread must not: there it is no time at all.
+pub fn stand_still(pause: Duration) {
+    if cfg!(not(feature = "simulation")) {
+        thread::sleep(pause);
+    }
+}
 
 /// Work that panicked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,8 +135,6 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     async fn crash_of(tasks: &Tasks) -> Crash {

@@ -10,6 +10,7 @@ use super::door::Door;
 use super::errors::Problem;
 use super::media::Coding;
 use crate::service::Admitted;
+use crate::tasks;
 
 /// A compressed body above this size is inflated on a thread where it holds up nobody.
 const INLINE_BYTES_MAX: usize = 16 << 10;
@@ -29,7 +30,7 @@ pub(super) async fn inflate(
     if packed.len() <= INLINE_BYTES_MAX {
         return inflate_now(coding, &packed, limit, admitted);
     }
-    let work = tokio::task::spawn_blocking(move || inflate_now(coding, &packed, limit, admitted));
+    let work = tasks::lend(move || inflate_now(coding, &packed, limit, admitted));
     work.await.expect("inflating does not panic and is not cancelled")
 }
 

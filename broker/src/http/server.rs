@@ -25,7 +25,7 @@ use super::errors::Problem;
 use super::loan::{Loan, part};
 use super::options::HttpOptions;
 use super::router::Entrance;
-use crate::net::{Acceptor, TcpListener, TcpStream};
+use crate::net::{Acceptor, TcpListener, TcpStream, dismiss};
 use crate::service::Service;
 
 /// hyper's own bound on the number of headers, up to which it needs no memory for them beyond the stack.
@@ -212,13 +212,9 @@ fn builder(options: &HttpOptions) -> Builder<TokioExecutor> {
 
 /// Tells a connection above the bound so, as far as that goes without waiting for it.
 fn refuse(stream: TcpStream) {
-    use std::io::Write as _;
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "too many connections: try again shortly, or elsewhere",
     );
-    if let Ok(mut stream) = stream.into_std() {
-        // Whether it hears it is its own affair.
-        let _ = stream.write(&problem.detail(3).retriable().into_bytes_of_http1());
-    }
+    dismiss(stream, &problem.detail(3).retriable().into_bytes_of_http1());
 }

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const PAUSES_PER_LOG: u32 = 200;
 
 /// A listener that hands out at most so many connections at a time.
-#[derive(Debug)]
+#[cfg_attr(not(feature = "simulation"), derive(Debug))]
 pub struct Acceptor {
     listener: TcpListener,
     places: Arc<Semaphore>,

@@ -1,5 +1,7 @@
 //! The only place that makes sockets, and the framing that both ends of a Kafka connection share.
 //!
+//! The simulation puts a network of its own here (feature `simulation`); nothing above can tell.
+//!
 //! It knows no message: a frame is a length and that many bytes. Who may send what is decided at the doors.
 //!
 //! *Invariant:* a length that a peer sends is compared with a bound before it is believed, and memory for a frame grows
@@ -15,4 +17,4 @@ pub(crate) mod fuzzing;
 pub use acceptor::Acceptor;
 pub use chunks::Chunks;
 pub use frames::{FrameError, FrameReader};
-pub use stream::{ConnectError, TcpListener, TcpStream, connect, listen};
+pub use stream::{ConnectError, TcpListener, TcpStream, connect, dismiss, listen};

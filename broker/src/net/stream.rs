@@ -4,12 +4,12 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpSocket, lookup_host};
+use tokio::net::lookup_host;
 
+#[cfg(not(feature = "simulation"))]
 pub use tokio::net::{TcpListener, TcpStream};
-
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 1024;
+#[cfg(feature = "simulation")]
+pub use turmoil::net::{TcpListener, TcpStream};
 
 /// Why no connection came about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,11 +44,28 @@ pub enum ConnectError {
 ///
 /// # Errors
 /// What the system said, for instance that the port is taken.
+#[cfg(not(feature = "simulation"))]
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    use tokio::net::TcpSocket;
+
+    /// How many connections may wait to be accepted.
+    const BACKLOG: u32 = 1024;
+
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Listens on `address` of the simulated host that asks.
+///
+/// # Errors
+/// The port is taken.
+#[cfg(feature = "simulation")]
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    use futures_util::FutureExt as _;
+
+    TcpListener::bind(address).now_or_never().expect("a simulated port is bound at once")
 }
 
 /// Connects to `host` and `port` within `limit`, trying each address that the name has, with small writes sent at once.
@@ -75,6 +92,16 @@ pub async fn connect(host: &str, port: u16, limit: Duration) -> Result<TcpStream
         Ok(Err(error)) => Err(ConnectError::Failed { address, reason: error.to_string() }),
         Err(_) => Err(ConnectError::TimedOut { address, waited_ms: limit.as_millis() }),
     }
+}
+
+/// Writes a last word without waiting, as far as the socket takes it, and closes. Whether the peer hears it is its affair.
+pub fn dismiss(stream: TcpStream, last_word: &[u8]) {
+    #[cfg(not(feature = "simulation"))]
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = io::Write::write(&mut stream, last_word);
+    }
+    #[cfg(feature = "simulation")]
+    let _ = stream.try_write(last_word);
 }
 
 fn is_refusal(error: &io::Error) -> bool {

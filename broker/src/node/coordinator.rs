@@ -9,20 +9,25 @@ use super::NodeError;
 use crate::config::Config;
 
 /// Who keeps the cluster's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Coordinator {
     /// etcd, shared by all brokers.
     Etcd,
     /// A store inside this process, kept in its data directory: for one broker without etcd.
     Embedded,
+    /// A store that is open already: the simulation's.
+    #[cfg(feature = "simulation")]
+    Given(Arc<dyn Store>),
 }
 
 impl Coordinator {
     /// What is waited for until the store answers, for people.
-    pub(super) fn waited_for(self, config: &Config) -> String {
+    pub(super) fn waited_for(&self, config: &Config) -> String {
         match self {
             Self::Etcd => format!("waiting for etcd at {}", config.etcd.endpoints.join(", ")),
             Self::Embedded => "opening the embedded coordination store".to_owned(),
+            #[cfg(feature = "simulation")]
+            Self::Given(_) => "asking the given coordination store".to_owned(),
         }
     }
 
@@ -30,7 +35,7 @@ impl Coordinator {
     ///
     /// # Errors
     /// [`NodeError::Store`] for endpoints that are none, or an embedded store that cannot be opened.
-    pub(super) async fn open(self, config: &Config) -> Result<Arc<dyn Store>, NodeError> {
+    pub(super) async fn open(&self, config: &Config) -> Result<Arc<dyn Store>, NodeError> {
         match self {
             Self::Etcd => Ok(Arc::new(EtcdStore::connect(config.etcd.clone()).await?)),
             Self::Embedded => {
@@ -42,6 +47,8 @@ impl Coordinator {
                 store.run_clock();
                 Ok(store)
             }
+            #[cfg(feature = "simulation")]
+            Self::Given(store) => Ok(Arc::clone(store)),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::storage::DataDir;
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 /// What the disk said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl DiskWatch {
     ) {
         let dir = Arc::clone(data_dir);
         let began = clock.now();
-        let mut probe = tokio::task::spawn_blocking(move || (dir.probe(), free_bytes(&dir)));
+        let mut probe = tasks::lend(move || (dir.probe(), free_bytes(&dir)));
         let (probed, free) = match tokio::time::timeout(self.timeout, &mut probe).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => return,

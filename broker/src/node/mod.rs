@@ -29,3 +29,4 @@ mod stop;
 pub use coordinator::Coordinator;
 pub use error::NodeError;
 pub use run::run;
+pub use stop::signalled;

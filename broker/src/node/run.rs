@@ -32,7 +32,7 @@ use crate::peer::Peers;
 use crate::replication::{Replicas, ReplicasParts, ReplicationError, ReplicationOptions};
 use crate::service::{Service, ServiceParts, Vitals};
 use crate::storage::DataDir;
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 use crate::types::{BrokerId, Incarnation, TopicPartition};
 
 /// Reports of dead peers that may wait; more are dropped, since they come again.
@@ -91,21 +91,26 @@ struct Floor {
     refresh: mpsc::Receiver<TopicPartition>,
 }
 
-/// Runs one broker until it is asked to stop, then stops it in order. A part of it that panics ends it at once, and its
+/// Runs one broker until it is `asked` to stop ([`super::signalled`] in a process), then stops it in order. A part of it that panics ends it at once, and its
 /// lease with it: others take over, and the next start finds out by recovery what was left.
 ///
 /// # Errors
 /// Why it could not start, or had to end.
-pub async fn run(config: Config, coordinator: super::Coordinator) -> Result<(), NodeError> {
+pub async fn run(
+    config: Config,
+    coordinator: super::Coordinator,
+    asked: impl Future<Output = ()>,
+) -> Result<(), NodeError> {
     let tasks = Tasks::default();
     let place = Place::new();
-    let work = Box::pin(run_watched(config, coordinator, tasks.clone(), &place));
+    let work = Box::pin(run_watched(config, coordinator, asked, tasks.clone(), &place));
     until_a_crash(&tasks, &place, work).await
 }
 
 async fn run_watched(
     mut config: Config,
     coordinator: super::Coordinator,
+    asked: impl Future<Output = ()>,
     tasks: Tasks,
     place: &Place,
 ) -> Result<(), NodeError> {
@@ -150,7 +155,7 @@ async fn run_watched(
         open_files,
         "registered"
     );
-    serve(base, floor, membership, lobby).await
+    serve(base, floor, membership, lobby, asked).await
 }
 
 fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
@@ -178,7 +183,13 @@ fn lay_floor(base: &Base, data_dir: Arc<DataDir>) -> Floor {
     Floor { data_dir, replicas, peers, isr, suspects, suspects_in, refresh }
 }
 
-async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lobby) -> Result<(), NodeError> {
+async fn serve(
+    base: Base,
+    floor: Floor,
+    membership: Arc<Membership>,
+    lobby: Lobby,
+    asked: impl Future<Output = ()>,
+) -> Result<(), NodeError> {
     let me = membership.incarnation();
     let images = base.watcher.images();
     floor.replicas.start(me);
@@ -222,8 +233,8 @@ async fn serve(base: Base, floor: Floor, membership: Arc<Membership>, lobby: Lob
         base.config.suspects.clone(),
         &base.tasks,
     );
-    let mut requested =
-        pin!(stop::requested(membership.standing(), floor.replicas.log_failure(), images.clone(), me));
+    let log_failure = floor.replicas.log_failure();
+    let mut requested = pin!(stop::requested(asked, membership.standing(), log_failure, images.clone(), me));
     let reason = tokio::select! {
         reason = requested.as_mut() => reason,
         () = become_active(&base, &membership, converged, me) => requested.await,
@@ -277,7 +288,7 @@ async fn close_and_leave(
     };
     let closed = match (closed, &reason) {
         (Ok(()), Reason::Asked | Reason::Removed) => {
-            let marked = tokio::task::spawn_blocking(move || data_dir.mark_clean(me.epoch));
+            let marked = tasks::lend(move || data_dir.mark_clean(me.epoch));
             marked.await.expect("marking a directory does not panic").map_err(NodeError::from)
         }
         (closed, _) => closed.map_err(NodeError::from),

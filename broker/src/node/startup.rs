@@ -23,7 +23,7 @@ use crate::net::{TcpListener, listen};
 use crate::replication::RecoverySummary;
 use crate::rules::{self, Rule};
 use crate::storage::DataDir;
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 use crate::types::BrokerId;
 
 /// How long to wait before an etcd that is away is asked again.
@@ -132,7 +132,7 @@ pub(super) async fn open_data_dir(
 ) -> Result<Arc<DataDir>, NodeError> {
     let path = PathBuf::from(&settings.data_dir);
     let (broker, cluster_id) = (BrokerId(settings.id), meta.id.to_string());
-    let opened = tokio::task::spawn_blocking(move || DataDir::open(&path, broker, &cluster_id));
+    let opened = tasks::lend(move || DataDir::open(&path, broker, &cluster_id));
     Ok(Arc::new(opened.await.expect("opening a directory does not panic")?))
 }
 
@@ -214,7 +214,7 @@ impl Joining {
         };
         let epoch = membership.incarnation().epoch;
         let dir = Arc::clone(data_dir);
-        let noted = tokio::task::spawn_blocking(move || dir.record_incarnation(epoch));
+        let noted = tasks::lend(move || dir.record_incarnation(epoch));
         noted.await.expect("noting a life does not panic")?;
         Ok(membership)
     }

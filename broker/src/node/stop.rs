@@ -23,16 +23,25 @@ pub(super) enum Reason {
     LogFailed(LogFailure),
 }
 
-/// Waits for SIGTERM, SIGINT, the news that another process has this broker's id, or that the cluster has forgotten it, or
+/// Waits for SIGTERM or SIGINT.
+pub async fn signalled() {
+    let mut terminate = signal(SignalKind::terminate()).ok();
+    let mut interrupt = signal(SignalKind::interrupt()).ok();
+    tokio::select! {
+        () = received(terminate.as_mut()) => {}
+        () = received(interrupt.as_mut()) => {}
+    }
+}
+
+/// Waits until it is `asked` for, the news that another process has this broker's id, or that the cluster has forgotten it, or
 /// a log that the disk has failed.
 pub(super) async fn requested(
+    asked: impl Future<Output = ()>,
     mut standing: watch::Receiver<Standing>,
     mut log_failure: watch::Receiver<Option<LogFailure>>,
     mut images: watch::Receiver<Arc<Image>>,
     me: Incarnation,
 ) -> Reason {
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let mut interrupt = signal(SignalKind::interrupt()).ok();
     let superseded = async {
         loop {
             if matches!(*standing.borrow_and_update(), Standing::Superseded) {
@@ -59,8 +68,7 @@ pub(super) async fn requested(
         }
     };
     tokio::select! {
-        () = received(terminate.as_mut()) => Reason::Asked,
-        () = received(interrupt.as_mut()) => Reason::Asked,
+        () = asked => Reason::Asked,
         () = superseded => Reason::Superseded,
         () = removed => Reason::Removed,
         failure = log_failed => Reason::LogFailed(failure),

@@ -20,6 +20,7 @@ use super::registry::Registry;
 use super::shared::Shared;
 use crate::clock::Clock;
 use crate::storage::{CompactionError, CompactionJob, Dirtiness, Keys, Rewritten, StorageError};
+use crate::tasks;
 use crate::types::TopicPartition;
 
 /// So much is done before the speed is looked at.
@@ -111,7 +112,7 @@ async fn round(
     let mut dirtiest = 0;
     for partition in registry.all() {
         let looking = Arc::clone(&partition);
-        let looked = tokio::task::spawn_blocking(move || looking.dirtiness()).await;
+        let looked = tasks::lend(move || looking.dirtiness()).await;
         let Ok(Some((dirty, is_due))) = looked else { continue };
         dirtiest = dirtiest.max(dirty.ratio_ppm() / 10_000);
         if is_due {
@@ -208,7 +209,7 @@ async fn run(shared: &Arc<Shared>, partition: &Arc<Partition>) -> Result<Run, Co
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CompactionError> + Send + 'static,
 ) -> Result<T, CompactionError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+    tasks::lend(work).await.unwrap_or_else(|error| {
         Err(StorageError::Poisoned { reason: format!("compacting it failed: {error}") }.into())
     })
 }
@@ -303,7 +304,7 @@ impl Partition {
 fn through_shortage(mut step: impl FnMut() -> Result<(), StorageError>) -> Result<(), StorageError> {
     for _ in 0..SHORTAGE_TRIES {
         match step() {
-            Err(error) if error.is_shortage() => std::thread::sleep(SHORTAGE_PAUSE),
+            Err(error) if error.is_shortage() => tasks::stand_still(SHORTAGE_PAUSE),
             other => return other,
         }
     }

@@ -14,7 +14,7 @@ use super::waiters::Ended;
 use crate::metrics::{Metrics, seconds};
 use crate::rules::{self, Rule};
 use crate::storage::FlushJob;
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 
 /// Where one partition stands with its flushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,8 @@ impl Flusher {
     /// `threads` of them; with zero, whoever asks for a flush does it.
     pub(super) fn new(threads: usize, metrics: &Arc<Metrics>, tasks: &Tasks) -> Self {
         let queue = Arc::new(Queue::default());
+        // Threads keep no simulated time.
+        let threads = if cfg!(feature = "simulation") { 0 } else { threads };
         let spawn = |number| {
             let (queue, metrics) = (Arc::clone(&queue), Arc::clone(metrics));
             tasks.thread(format!("flush-{number}"), move || queue.work(&metrics))
@@ -98,6 +100,10 @@ impl Flusher {
 
     /// Queues a partition whose stage has just become [`FlushStage::Queued`].
     pub(super) fn enqueue(&self, partition: Arc<Partition>) {
+        if cfg!(feature = "simulation") {
+            tokio::spawn(flush_on_loan(partition));
+            return;
+        }
         if self.inline {
             while partition.flush(&partition.shared.metrics) {}
             return;
@@ -161,12 +167,30 @@ impl Drop for Queue {
     }
 }
 
+/// Flushes without a thread of its own, for as long as there is something: the two steps are done where blocking work is,
+/// so that there is a time between them.
+async fn flush_on_loan(partition: Arc<Partition>) {
+    loop {
+        let (beginning, ending) = (Arc::clone(&partition), Arc::clone(&partition));
+        let flushed = async {
+            let Some(job) = tasks::lend(move || beginning.begin_flush()).await? else { return Ok(false) };
+            tasks::lend(move || ending.carry_flush_out(job, &ending.shared.metrics)).await
+        };
+        match flushed.await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return partition.shared.tasks.note("flush", error),
+        }
+    }
+}
+
 impl Partition {
     /// Flushes what is appended by now. Returns whether it should be queued again.
     fn flush(self: &Arc<Self>, metrics: &Metrics) -> bool {
-        let Some(job) = self.begin_flush() else {
-            return false;
-        };
+        self.begin_flush().is_some_and(|job| self.carry_flush_out(job, metrics))
+    }
+
+    fn carry_flush_out(self: &Arc<Self>, job: FlushJob, metrics: &Metrics) -> bool {
         let began = self.shared.clock.now();
         let result = job.run();
         metrics.flushes.inc();

@@ -12,6 +12,7 @@ use super::partition::{Effects, Partition, Role};
 use super::waiters::{Ended, Slot};
 use crate::record::validate_replica_batches;
 use crate::storage::Log;
+use crate::tasks;
 use crate::types::Offset;
 use crate::wire::FetchedPartition;
 
@@ -146,7 +147,7 @@ impl Partition {
         self.shared.metrics.truncations.inc();
         let partition = Arc::clone(self);
         // The log comes back on the thread that has it: a caller that is dropped while waiting must not lose it.
-        let work = tokio::task::spawn_blocking(move || {
+        let work = tasks::lend(move || {
             let _turn = turn;
             let result = match change {
                 Change::Cut(end) => log.truncate_to(end),

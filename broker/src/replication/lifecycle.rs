@@ -10,6 +10,7 @@ use super::replicas::Replicas;
 use super::upkeep;
 use super::waiters::Ended;
 use crate::storage::{Log, LogOptions, RecoveryReport, StorageError};
+use crate::tasks;
 use crate::types::{
     FlushMode, LeaderEpoch, PartitionEpoch, PartitionRecord, PartitionState, TopicId, TopicPartition,
 };
@@ -54,7 +55,7 @@ impl Replicas {
     /// If the data directory cannot be listed. Logs that fail are named in the summary.
     pub async fn recover(self: &Arc<Self>, options: LogOptions) -> Result<RecoverySummary, ReplicationError> {
         let data_dir = Arc::clone(&self.shared.data_dir);
-        let listed = tokio::task::spawn_blocking(move || data_dir.partitions()).await;
+        let listed = tasks::lend(move || data_dir.partitions()).await;
         let listed = listed.map_err(|_| ReplicationError::ShuttingDown)?;
         let mut waiting = listed.map_err(|source| ReplicationError::DataDir { source })?.into_iter();
         let mut opening = JoinSet::new();
@@ -156,7 +157,7 @@ impl Replicas {
         self.shared.isr_queue.clear();
         let is_written = upkeep::write_checkpoints(&self.shared, &self.registry, &mut Vec::new()).await;
         let shared = Arc::clone(&self.shared);
-        let stopped = tokio::task::spawn_blocking(move || shared.flusher.stop()).await;
+        let stopped = tasks::lend(move || shared.flusher.stop()).await;
         result?;
         if is_written && stopped.is_ok() { Ok(()) } else { Err(ReplicationError::NotClosed) }
     }
@@ -193,7 +194,7 @@ impl Partition {
         };
         self.turn.close();
         let partition = Arc::clone(self);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = tasks::lend(move || {
             let _turn = turn;
             partition.close_now()
         });

@@ -18,6 +18,7 @@ use super::partition::{Effects, Inner, Partition, Role};
 use super::waiters::Ended;
 use crate::rules::{self, Rule};
 use crate::storage::{Log, LogSlice, StorageError};
+use crate::tasks;
 use crate::types::{BrokerId, Incarnation, LeaderEpoch, Offset};
 use crate::wire::{self, ErrorCode};
 
@@ -283,7 +284,7 @@ impl Partition {
         work: impl FnOnce(&Arc<Self>) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let partition = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || work(&partition)).await {
+        match tasks::lend(move || work(&partition)).await {
             Ok(result) => result,
             Err(error) => {
                 Err(StorageError::Poisoned { reason: format!("the work on it failed: {error}") }.into())

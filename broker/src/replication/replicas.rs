@@ -28,7 +28,7 @@ use super::waiters::WaitBound;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::storage::{DataDir, LogOptions, StorageError};
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
 use crate::types::{BrokerId, Incarnation, PartitionIndex, PartitionRecord, TopicId, TopicPartition};
 
 /// Changes of the registry go on beside each other unless they fall on the same of these.
@@ -228,7 +228,7 @@ impl Replicas {
         work: impl FnOnce(&TopicPartition) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, ReplicationError> {
         let name = tp.clone();
-        match tokio::task::spawn_blocking(move || work(&tp)).await {
+        match tasks::lend(move || work(&tp)).await {
             Ok(result) => result.map_err(|source| ReplicationError::Storage { tp: name, source }),
             Err(error) => {
                 let source = StorageError::Poisoned { reason: format!("the work on it failed: {error}") };

@@ -11,6 +11,7 @@ use super::partition::{Effects, Partition, Role};
 use super::registry::Registry;
 use super::shared::Shared;
 use crate::storage::CheckpointEntry;
+use crate::tasks;
 use crate::types::FlushMode;
 
 /// How often the gauges are brought up to date.
@@ -47,7 +48,7 @@ pub(super) async fn write_checkpoints(
         return true;
     }
     let (data_dir, to_write) = (Arc::clone(&shared.data_dir), entries.clone());
-    match tokio::task::spawn_blocking(move || data_dir.write_checkpoints(&to_write)).await {
+    match tasks::lend(move || data_dir.write_checkpoints(&to_write)).await {
         Ok(Ok(())) => {
             *written = entries;
             true
@@ -71,13 +72,13 @@ pub(super) async fn retention(shared: Arc<Shared>, registry: Arc<Registry>) {
     loop {
         tick.tick().await;
         for partition in registry.all() {
-            let work = tokio::task::spawn_blocking(move || partition.apply_retention());
+            let work = tasks::lend(move || partition.apply_retention());
             if let Err(error) = work.await {
                 shared.tasks.note("retention", error);
             }
         }
         let (data_dir, now_ms) = (Arc::clone(&shared.data_dir), shared.clock.unix_ms());
-        if let Err(error) = tokio::task::spawn_blocking(move || data_dir.empty_trash(now_ms)).await {
+        if let Err(error) = tasks::lend(move || data_dir.empty_trash(now_ms)).await {
             shared.tasks.note("deleting files", error);
         }
     }

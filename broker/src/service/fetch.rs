@@ -11,6 +11,7 @@ use super::errors::FetchError;
 use super::routing::Route;
 use crate::replication::{Partition, ReadError, ReadView, WakeAt, WakeHandle};
 use crate::storage::LogSlice;
+use crate::tasks;
 use crate::types::{BrokerId, LeaderEpoch, Offset, TopicPartition};
 
 /// Where to read from.
@@ -208,7 +209,7 @@ pub(super) async fn read_slice(slice: LogSlice) -> Result<Bytes, FetchError> {
     let outcome = if slice.is_probably_cached() {
         slice.read()
     } else {
-        let reader = tokio::task::spawn_blocking(move || slice.read());
+        let reader = tasks::lend(move || slice.read());
         reader.await.expect("reading does not panic and is not cancelled")
     };
     outcome.map_err(|error| FetchError::Storage { reason: error.to_string() })

@@ -14,6 +14,7 @@ use crate::cluster::balance::Move;
 use crate::cluster::move_commands::holdings;
 use crate::cluster::reassignment::absent;
 use crate::cluster::{ClusterError, Election, Image, MoveWish, Reassignment};
+use crate::tasks;
 use crate::types::{
     BrokerId, LeaderEpoch, Offset, PartitionIndex, PartitionState, TopicName, TopicPartition,
 };
@@ -185,7 +186,7 @@ impl Service {
         }
         let commands = Arc::clone(&self.parts.commands);
         // Planning for many partitions takes its time.
-        let planned = tokio::task::spawn_blocking(move || commands.plan_rebalance()).await;
+        let planned = tasks::lend(move || commands.plan_rebalance()).await;
         let moves = planned.map_err(|_| AdminError::Invalid {
             what: Wrong::Command,
             reason: "the plan failed".to_owned(),

@@ -14,6 +14,7 @@ use crate::groups::turn::Now;
 use crate::record::{BatchLimits, next_batch, records};
 use crate::replication::{Partition, ReadError, ReadView, WakeAt, WakeHandle};
 use crate::storage::LogSlice;
+use crate::tasks;
 use crate::types::{Offset, TopicPartition};
 
 /// How much a compressed batch of this topic may hold; ours are not compressed, and Kafka's are small.
@@ -81,7 +82,7 @@ impl Host {
         let _turn = self.parts.loads.acquire().await.ok()?;
         let tp = self.reign.tp.clone();
         let next = view.slice.next_offset();
-        let work = tokio::task::spawn_blocking(move || replay_slice(shard, &view.slice, &tp));
+        let work = tasks::lend(move || replay_slice(shard, &view.slice, &tp));
         match work.await {
             Ok(shard) => Some((shard?, next)),
             Err(error) => {
