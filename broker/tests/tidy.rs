@@ -217,6 +217,25 @@ fn pure_files_do_nothing_but_decide() {
     assert_none(&complaints);
 }
 
+/// The simulation has no threads to lend: blocking work goes through one door.
+#[test]
+fn blocking_work_is_lent_in_tasks_only() {
+    let mut complaints = Vec::new();
+    for source in broker_sources().iter().filter(|source| source.room() != "tasks" && !source.is_for_tests())
+    {
+        for (number, line) in source.production_lines() {
+            if ["spawn_blocking", "thread::sleep", "thread::spawn"].iter().any(|word| line.contains(word)) {
+                complaints.push(format!(
+                    "{}:{}: use tasks::lend or tasks::stand_still",
+                    source.name,
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert_none(&complaints);
+}
+
 #[test]
 fn the_kafka_codec_is_seen_in_wire_only() {
     let complaints: Vec<String> = broker_sources()

@@ -16,6 +16,7 @@ use crate::groups::coordinator::OFFSETS_TOPIC;
 use crate::metrics::seconds;
 use crate::record::{BatchHeader, BatchLimits, Compression, RecordError, check_keys, validate_batch};
 use crate::replication::{Acks, Append, AppendError, Appended, Partition, Written};
+use crate::tasks;
 use crate::types::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicPartition};
 
 /// A batch of up to this size is copied before it is appended here, so that it can be sent on if this broker turns
@@ -168,7 +169,21 @@ impl Service {
             deadline: started + produce.timeout.min(longest),
             forward: produce.forward,
         };
-        let mut batch = Freight::new(produce.batch, produce.origin);
+        let batch = Freight::new(produce.batch, produce.origin);
+        let mut doubt = None;
+        let outcome = self.try_until_deadline(&job, batch, started, &mut doubt).await;
+        outcome.map_err(|refusal| in_doubt(doubt, refusal))
+    }
+
+    /// Tries as long as it is certain that nothing is appended twice. An attempt that may have been stored is told in
+    /// `doubt`.
+    async fn try_until_deadline(
+        &self,
+        job: &Job,
+        mut batch: Freight,
+        started: Instant,
+        doubt: &mut Option<String>,
+    ) -> Result<Produced, ProduceError> {
         let mut news = None;
         loop {
             let (route, topic) = self.route(&job.tp)?;
@@ -177,28 +192,32 @@ impl Service {
                     let epoch = partition.record().state.leader_epoch;
                     ProduceError::NotLeader { tp: job.tp.clone(), leader: None, epoch }
                 }
-                Route::Here(partition) => match self.produce_here(&job, &partition, &topic, &mut batch).await
-                {
-                    Ok(appended) => return Ok(self.produced_here(&job, appended)),
-                    Err(refusal) => refusal,
-                },
+                Route::Here(partition) => {
+                    match self.produce_here(job, &partition, &topic, &mut batch).await {
+                        Ok(appended) => return Ok(self.produced_here(job, appended)),
+                        Err(refusal) => refusal,
+                    }
+                }
                 Route::There { leader, epoch } if job.forward => {
-                    match self.produce_there(&job, leader, epoch, batch.shared()).await {
+                    match self.produce_there(job, leader, epoch, batch.shared()).await {
                         Ok(produced) => return Ok(produced),
                         Err(refusal) => refusal,
                     }
                 }
                 Route::There { leader, epoch } => {
-                    return Err(ProduceError::NotLeader { tp: job.tp, leader: Some(leader), epoch });
+                    return Err(ProduceError::NotLeader { tp: job.tp.clone(), leader: Some(leader), epoch });
                 }
-                Route::Nowhere(reason) => no_leader(&job, started, self.parts.clock.now(), reason),
+                Route::Nowhere(reason) => no_leader(job, started, self.parts.clock.now(), reason),
             };
-            if !job.forward || !may_try_again(&job, &refusal) || batch.is_spent() {
+            if !job.forward || !may_try_again(job, &refusal) || batch.is_spent() {
                 return Err(refusal);
+            }
+            if refusal.written() != Written::No {
+                doubt.get_or_insert_with(|| refusal.to_string());
             }
             let now = self.parts.clock.now();
             if !news.get_or_insert_with(|| self.news(job.deadline)).wait(now).await {
-                return Err(out_of_time(&job, started, now, refusal));
+                return Err(out_of_time(job, started, now, refusal));
             }
         }
     }
@@ -296,7 +315,7 @@ impl Freight {
             validate(&self.bytes)?;
         } else {
             let bytes = self.bytes.clone();
-            let checked = tokio::task::spawn_blocking(move || validate(&bytes)).await;
+            let checked = tasks::lend(move || validate(&bytes)).await;
             checked.expect("validation does not panic and is not cancelled")?;
         }
         self.origin = BatchOrigin::Built;
@@ -312,6 +331,16 @@ fn may_try_again(job: &Job, refusal: &ProduceError) -> bool {
             job.header.has_producer() && job.expected_offset.is_none()
         }
         _ => false,
+    }
+}
+
+/// An attempt that may have been stored leaves the whole in doubt, whatever is certain of those after it.
+fn in_doubt(doubt: Option<String>, refusal: ProduceError) -> ProduceError {
+    match doubt {
+        Some(doubt) if refusal.written() == Written::No => {
+            ProduceError::OutcomeUnknown { reason: format!("{doubt}; tried again: {refusal}") }
+        }
+        _ => refusal,
     }
 }
 

@@ -183,6 +183,17 @@ async fn an_unknown_outcome_is_not_tried_again_unless_the_log_would_tell() {
     assert_eq!(bench.service.produce(conditional).await.unwrap_err().written(), Written::Maybe);
 }
 
+/// Simulated seed 25: the first leader's machine died with the records, which another had already; the second attempt
+/// found no leader, and that nothing was written was told of both.
+#[tokio::test]
+async fn a_certain_refusal_does_not_take_back_an_earlier_doubt() {
+    let (bench, tp) = led_elsewhere().await;
+    bench.other.will_answer(Err(ForwardError::Unknown("connection reset".to_owned())));
+    bench.other.will_answer(Ok(produced(ErrorCode::NotEnoughReplicas, -1, 2)));
+    let error = bench.service.produce(produce(&tp, batch(&["a"], sequenced(0)))).await.unwrap_err();
+    assert_eq!((error.written(), bench.other.asked().len()), (Written::Maybe, 2), "{error}");
+}
+
 #[tokio::test]
 async fn a_deposed_leader_is_not_waited_for() {
     let (bench, tp) = led_elsewhere().await;
