@@ -4,7 +4,7 @@ CLUSTER := scripts/cluster.sh
 DATA    := .data/main
 
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean-data demo build check test model mutants fuzz soak bench
+.PHONY: help run start stop status clean-data demo build check test model mutants simulate replay fuzz soak bench
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,14 @@ model: ## search the rules of replication within larger bounds than the tests do
 
 mutants: ## take out each rule that keeps what was acknowledged, and print who notices
 	@scripts/mutants.sh
+
+simulate: ## whole clusters in simulated time, all cores: make simulate SEEDS=1..1000
+	@cargo build --quiet --profile simulation --package simulation
+	@target/simulation/simulate run --seeds $(or $(SEEDS),1..200)
+
+replay: ## one of them again, with all that happens: make replay SEED=25
+	@cargo build --quiet --profile simulation --package simulation
+	@target/simulation/simulate replay $(SEED)
 
 fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
 	@scripts/fuzz.sh
