@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 const USAGE: &str = "\
-usage: soak [--minutes N] [--round-seconds N] [--seed S] [--etcd 1|3] [--folder PATH] [--no-bite]
+usage: soak [--minutes N] [--round-seconds N] [--seed S] [--etcd 1|3] [--folder PATH]\n            [--without RULE] [--no-bite]
   --minutes        how long, in whole rounds (10)
   --round-seconds  how long things go wrong in one round (200)
   --seed           repeats the choice of an earlier run; it is printed
   --etcd           how many etcd members; by turns 1 and 3 if left out
   --folder         where the histories of rounds that went wrong are kept (.data/soak)
+  --without        takes this rule of replication out of the brokers: something must be found wrong then
   --no-bite        does without the proof that the disk forgets";
 
 /// What to do.
@@ -22,6 +23,7 @@ pub(crate) struct Wish {
     pub(crate) seed: u64,
     pub(crate) etcd_members: Option<usize>,
     pub(crate) folder: PathBuf,
+    pub(crate) without: Option<String>,
     pub(crate) bite: bool,
 }
 
@@ -36,6 +38,7 @@ pub(crate) fn read() -> Result<Wish> {
         seed: u64::from(std::process::id()) ^ nanoseconds(),
         etcd_members: None,
         folder: PathBuf::from(".data/soak"),
+        without: None,
         bite: true,
     };
     let mut words = std::env::args().skip(1);
@@ -51,6 +54,7 @@ pub(crate) fn read() -> Result<Wish> {
             "--round-seconds" => wish.round = Duration::from_secs(number()?),
             "--seed" => wish.seed = number()?,
             "--etcd" => wish.etcd_members = Some(usize::try_from(number()?)?),
+            "--without" => wish.without = Some(value),
             "--folder" => wish.folder = PathBuf::from(&value),
             _ => bail!(USAGE),
         }

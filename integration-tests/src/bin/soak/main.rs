@@ -14,7 +14,9 @@
 //! report      the table
 //! ```
 //!
-//! The broker is built with the feature `forgetful`: after a kill -9, what it had not fsynced can be lost.
+//! The broker is built with the feature `forgetful`: after a kill -9, what it had not fsynced can be lost. And with the
+//! feature `mutants`, so that `--without durable_before_counted` and its like can show that a broker without a rule of
+//! replication is found out.
 //!
 //! *Invariant:* the choice of faults repeats with the seed. What the machine does with it does not: processes, disks and
 //! sockets have no seed.
@@ -57,6 +59,7 @@ async fn main() -> Result<ExitCode> {
             length: wish.round.min(wish.length),
             etcd_members: wish.etcd_members.unwrap_or(if number % 2 == 1 { 1 } else { 3 }),
             folder: wish.folder.join(format!("round-{number}")),
+            without: wish.without.clone(),
         };
         println!("round {number}: seed {}, etcd with {} member(s)", plan.seed, plan.etcd_members);
         let outcome = round::run(&plan).await?;

@@ -34,6 +34,8 @@ pub(crate) struct RoundPlan {
     pub(crate) etcd_members: usize,
     /// Where the history and, after a failure, the logs of the brokers are kept.
     pub(crate) folder: PathBuf,
+    /// A rule of replication that the brokers are to do without.
+    pub(crate) without: Option<String>,
 }
 
 /// What came of it.
@@ -90,6 +92,9 @@ async fn start(plan: &RoundPlan) -> Result<Field> {
     cluster.etcd.wait_healthy(START_DEADLINE).await?;
     for broker in cluster.brokers() {
         disk::begin(broker.data_dir())?;
+        if let Some(rule) = &plan.without {
+            broker.spec_mut().before = Some(format!("export TIDEMARK_WITHOUT={rule}"));
+        }
         broker.start()?;
     }
     cluster.wait_ready().await?;
@@ -156,7 +161,7 @@ async fn judge(field: &mut Field, clients: Clients, outcome: &mut Outcome) -> Re
     outcome.healed_in = began.elapsed();
     let shared = clients.stop().await?;
     if let Err(error) = whole {
-        shared.history.flush()?;
+        outcome.tally = shared.history.flush()?;
         return Err(
             error.context(format!("the cluster did not come back:\n{}", states(&field.cluster).await))
         );
