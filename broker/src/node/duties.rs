@@ -35,13 +35,28 @@ pub(super) struct Duties {
     pub(super) producer_id_expiration_ms: i64,
 }
 
+type Key = (TopicPartition, TopicId);
 /// What a replica was last told: which record, under which settings.
 type Told = (PartitionEpoch, TopicConfig);
 
 #[derive(Default)]
 struct Progress {
-    told: HashMap<(TopicPartition, TopicId), Told>,
-    unnamed_since: HashMap<(TopicPartition, TopicId), Instant>,
+    told: HashMap<Key, Told>,
+    /// What could not be done since the last sweep.
+    failed: HashMap<Key, Told>,
+    unnamed_since: HashMap<Key, Instant>,
+}
+
+impl Progress {
+    /// Whether a replica is to be told this now; what failed waits for the next sweep, however often the image changes.
+    fn is_due(&self, key: &Key, told: &Told) -> bool {
+        self.told.get(key) != Some(told) && self.failed.get(key) != Some(told)
+    }
+
+    fn note(&mut self, key: Key, told: Told, done: bool) {
+        let notes = if done { &mut self.told } else { &mut self.failed };
+        notes.insert(key, told);
+    }
 }
 
 impl Duties {
@@ -77,18 +92,20 @@ impl Duties {
             .filter_map(|(tp, topic, record)| {
                 let told = (record.partition_epoch, topic.settings);
                 let key = (tp, topic.id);
-                (progress.told.get(&key) != Some(&told))
-                    .then(|| (key, told, Arc::clone(topic), Arc::clone(record)))
+                progress.is_due(&key, &told).then(|| (key, told, Arc::clone(topic), Arc::clone(record)))
             })
             .collect();
         let outcomes: Vec<_> = futures_util::stream::iter(news)
             .map(|(key, told, topic, record)| async move {
-                self.tell(&key.0, &topic, &record).await.then_some((key, told))
+                let done = self.tell(&key.0, &topic, &record).await;
+                (key, told, done)
             })
             .buffer_unordered(CONCURRENT)
             .collect()
             .await;
-        progress.told.extend(outcomes.into_iter().flatten());
+        for (key, told, done) in outcomes {
+            progress.note(key, told, done);
+        }
     }
 
     async fn tell(&self, tp: &TopicPartition, topic: &Topic, record: &PartitionRecord) -> bool {
@@ -102,8 +119,10 @@ impl Duties {
         }
     }
 
-    /// Deletes replicas that have not been named for the grace time and, linearizably, do not belong here.
+    /// Lets what failed be tried again. Deletes replicas that have not been named for the grace time and, linearizably, do
+    /// not belong here.
     async fn sweep(&self, progress: &mut Progress) {
+        progress.failed.clear();
         let image = Arc::clone(&self.images.borrow());
         let now = self.clock.now();
         let mut due = Vec::new();
@@ -189,5 +208,26 @@ pub(super) fn log_options(settings: &TopicConfig, producer_id_expiration_ms: i64
             lag_ms_max: settings.compaction_lag_ms_max,
             delete_retention_ms: settings.delete_retention_ms,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{PartitionIndex, TopicName};
+
+    #[test]
+    fn what_failed_waits_for_the_next_sweep_or_for_a_newer_record() {
+        let tp = TopicPartition::new(TopicName::new("t").unwrap(), PartitionIndex(0));
+        let key = (tp, TopicId(uuid::Uuid::from_u128(1)));
+        let told = |version| (PartitionEpoch(version), TopicConfig::default());
+        let mut progress = Progress::default();
+        assert!(progress.is_due(&key, &told(1)));
+        progress.note(key.clone(), told(1), false);
+        assert!(!progress.is_due(&key, &told(1)) && progress.is_due(&key, &told(2)));
+        progress.failed.clear();
+        assert!(progress.is_due(&key, &told(1)));
+        progress.note(key.clone(), told(1), true);
+        assert!(!progress.is_due(&key, &told(1)));
     }
 }

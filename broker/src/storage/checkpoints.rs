@@ -109,8 +109,9 @@ impl Checkpoints {
     /// A log is clean up to `to`.
     pub(super) fn set_cleaned_to(&self, tp: &TopicPartition, to: Offset) -> Result<(), StorageError> {
         let cleaned_to = &mut self.state.lock().cleaned_to;
-        cleaned_to.insert(tp.clone(), to);
-        self.write_file(CLEANED_TO, cleaned_to)
+        let mut further = cleaned_to.clone();
+        further.insert(tp.clone(), to);
+        self.replace(CLEANED_TO, cleaned_to, further)
     }
 
     /// Whether this process may open a log without looking at it: it was not opened before and the process before
@@ -150,11 +151,13 @@ impl Checkpoints {
         tp: &TopicPartition,
         end: Offset,
     ) -> Result<(), StorageError> {
-        match offsets.get_mut(tp) {
-            Some(offset) if *offset > end && rules::holds(Rule::CutLowersRecoveryPoint) => *offset = end,
-            _ => return Ok(()),
+        let is_above = offsets.get(tp).is_some_and(|offset| *offset > end);
+        if !is_above || !rules::holds(Rule::CutLowersRecoveryPoint) {
+            return Ok(());
         }
-        self.write_file(name, offsets)
+        let mut lowered = offsets.clone();
+        lowered.insert(tp.clone(), end);
+        self.replace(name, offsets, lowered)
     }
 
     /// Takes the entries in and writes the files that change by them.
@@ -199,6 +202,7 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// What is not on disk is not in memory either, so that whoever failed to write it tries again.
     fn replace(&self, name: &str, old: &mut Offsets, new: Offsets) -> Result<(), StorageError> {
         if *old != new {
             self.write_file(name, &new)?;

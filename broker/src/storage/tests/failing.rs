@@ -1,6 +1,7 @@
 //! A disk that is full, broken, or behind a lack of descriptors.
 
 use super::*;
+use crate::storage::CheckpointEntry;
 use crate::storage::StorageError;
 
 #[test]
@@ -160,4 +161,30 @@ fn closed_segments_share_a_bounded_number_of_descriptors() {
         assert!(!log.slice(Offset(from), ALL, 1).unwrap().read().unwrap().is_empty());
     }
     assert!(open() < before + 300, "{} after {before}", open());
+}
+
+#[test]
+fn a_cut_whose_recovery_point_could_not_be_lowered_lowers_it_when_it_is_tried_again() {
+    let place = Place::new();
+    let (data_dir, mut log, _) = place.open();
+    for _ in 0..4 {
+        lead(&mut log, batch(5));
+    }
+    flush(&mut log);
+    let entry = CheckpointEntry {
+        tp: tp(),
+        topic_id: topic_id(),
+        recovery_point: Offset(20),
+        log_start: Offset::ZERO,
+        high_watermark: Offset::ZERO,
+    };
+    data_dir.write_checkpoints(&[entry]).unwrap();
+    place.disk.medium.faults.room(0);
+    assert!(log.truncate_to(Offset(10)).is_err(), "the disk is full");
+    assert_eq!((log.end_offset(), log.poisoned()), (Offset(20), None));
+    place.disk.medium.faults.room(i64::MAX);
+    log.truncate_to(Offset(10)).unwrap();
+    drop((data_dir, log));
+    let (_, log, report) = place.open();
+    assert_eq!((log.end_offset(), report.lost_durable), (Offset(10), false), "{report:?}");
 }
