@@ -136,18 +136,22 @@ pub(super) async fn open_data_dir(
     Ok(Arc::new(opened.await.expect("opening a directory does not panic")?))
 }
 
+/// What logs that were opened so prove of the life before, which `ended_well` or not.
+fn what_is_proven(summary: &RecoverySummary, ended_well: bool) -> Recovery {
+    let whole = summary.lost_durable.is_empty() && summary.failed.is_empty();
+    match (whole || !rules::holds(Rule::LossEndsProof), ended_well) {
+        (false, _) => Recovery::None,
+        (true, true) => Recovery::Clean,
+        (true, false) => Recovery::Fsync,
+    }
+}
+
 /// What the registration may claim about the data of the life before.
 pub(super) fn proof(data_dir: &DataDir, summary: &RecoverySummary) -> Recovered {
     let Some(from) = data_dir.last_incarnation() else {
         return Recovered::NOTHING;
     };
-    let whole = summary.lost_durable.is_empty() && summary.failed.is_empty();
-    let whole = whole || !rules::holds(Rule::LossEndsProof);
-    let how = match (whole, data_dir.clean_from() == Some(from)) {
-        (false, _) => Recovery::None,
-        (true, true) => Recovery::Clean,
-        (true, false) => Recovery::Fsync,
-    };
+    let how = what_is_proven(summary, data_dir.clean_from() == Some(from));
     for tp in &summary.lost_durable {
         tracing::error!(partition = %tp, "records that were durable are gone from this disk; the in-sync replicas refill it");
     }
@@ -217,5 +221,25 @@ impl Joining {
         let noted = tasks::lend(move || dir.record_incarnation(epoch));
         noted.await.expect("noting a life does not panic")?;
         Ok(membership)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{PartitionIndex, TopicName, TopicPartition};
+
+    #[test]
+    fn a_disk_that_lost_what_was_durable_proves_nothing() {
+        let whole = RecoverySummary::default();
+        assert_eq!(what_is_proven(&whole, true), Recovery::Clean);
+        assert_eq!(what_is_proven(&whole, false), Recovery::Fsync);
+        let tp = TopicPartition::new(TopicName::new("t").unwrap(), PartitionIndex(0));
+        let lost = RecoverySummary { lost_durable: vec![tp.clone()], ..whole.clone() };
+        let failed = RecoverySummary { failed: vec![(tp, "torn".to_owned())], ..whole };
+        for summary in [lost, failed] {
+            assert_eq!(what_is_proven(&summary, true), Recovery::None, "{summary:?}");
+            assert_eq!(what_is_proven(&summary, false), Recovery::None, "{summary:?}");
+        }
     }
 }

@@ -282,6 +282,9 @@ mod tests {
         state.note_marks(Offset(2), Offset(0), view);
         assert_eq!(state.high_watermark(), Offset(6), "a stale answer does not move it back");
         assert_eq!(state.note_marks(Offset(6), Offset(9), view), Some(Offset(6)), "the start stays below it");
+        let (mut behind, _) = follower(view);
+        let start = behind.note_marks(Offset(5), Offset(9), view);
+        assert_eq!(start, Some(Offset(5)), "what is not known to be committed may yet be cut");
     }
 
     #[test]

@@ -71,14 +71,16 @@ pub const fn judge_of(rule: Rule) -> Judge {
         | Rule::HearsOfNewerReigns
         | Rule::NewestLifeFetches
         | Rule::CutsToTheLeastEnd
-        | Rule::StartBelowWatermark
         | Rule::RangeBeforeDivergence
-        | Rule::AnewOnlyBelowStart
         | Rule::LeaversStayEligible
         | Rule::EpochNeverBack => Judge::Stories,
-        Rule::ControllerSeat | Rule::Brake => Judge::Units("cluster::tests"),
+        Rule::StartBelowWatermark | Rule::AnewOnlyBelowStart => Judge::Units("replication::follower"),
+        Rule::ControllerSeat => Judge::Units("cluster::tests::carrying_out"),
+        Rule::Brake => Judge::Units("cluster::tests::rules"),
+        Rule::LossEndsProof => Judge::Units("node::startup"),
         Rule::ReadsCommitted => Judge::Units("replication::tests"),
-        Rule::GenerationFences | Rule::MemberEpochFences => Judge::Units("groups::tests"),
+        Rule::GenerationFences => Judge::Units("groups::tests::classic"),
+        Rule::MemberEpochFences => Judge::Units("groups::tests::consumer"),
         Rule::SequenceRepeats | Rule::SequenceGaps | Rule::ProducerEpochs => {
             Judge::Units("storage::producers")
         }
@@ -86,7 +88,7 @@ pub const fn judge_of(rule: Rule) -> Judge {
         | Rule::RecoveryPointIsDurable
         | Rule::CutLowersRecoveryPoint
         | Rule::FailedFsyncPoisons => Judge::Units("storage::tests"),
-        Rule::LossEndsProof | Rule::DeletesOnProof => Judge::Nobody(NOT_YET),
+        Rule::DeletesOnProof => Judge::Nobody(NOT_YET),
     }
 }
 
@@ -94,13 +96,7 @@ pub const fn judge_of(rule: Rule) -> Judge {
 #[must_use]
 pub const fn excuse_for(rule: Rule) -> Option<&'static str> {
     match rule {
-        Rule::ControllerSeat => Some(
-            "every write also compares the version of its record; the seat spares the store the writes of two controllers",
-        ),
-        Rule::NewestLifeFetches => Some(
-            "a late fetch of a former life is the word of that life, which stood when it was given; it only costs time",
-        ),
-        Rule::LossEndsProof | Rule::DeletesOnProof => Some(NOT_YET),
+        Rule::DeletesOnProof => Some(NOT_YET),
         _ => None,
     }
 }
