@@ -14,5 +14,6 @@ test_binary() {
 stories=$(test_binary --test scenarios)
 units=$(test_binary --lib)
 [ -x "$stories" ] && [ -x "$units" ] || die "the test binaries of the broker were not built"
-cargo build --profile simulation --package simulation --bin mutants
-"$(target_dir)/simulation/mutants" --stories "$stories" --units "$units" "$@"
+cargo build --profile simulation --package simulation --bins
+"$(target_dir)/simulation/mutants" --stories "$stories" --units "$units" \
+    --world "$(target_dir)/simulation/world" "$@"

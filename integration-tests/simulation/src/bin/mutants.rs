@@ -1,4 +1,5 @@
-//! Takes out each rule in turn and prints who notices. `mutants [--stories PROGRAM] [--units PROGRAM] [--traces] [RULE ...]`;
+//! Takes out each rule in turn and prints who notices. `mutants [--stories PROGRAM] [--units PROGRAM] [--world PROGRAM]
+//! [--traces] [RULE ...]`;
 //! `scripts/mutants.sh` builds the programs and hands them over.
 //!
 //! It fails if a rule survives that has no excuse.
@@ -16,6 +17,9 @@ use tidemark::rules::Rule;
 /// How far a rule's absence is looked for at random.
 const WALK_STEPS_MAX: u64 = 10_000_000;
 
+/// How many worlds are tried without a rule.
+const SEEDS: u64 = 40;
+
 #[derive(Default)]
 struct Wish {
     programs: Programs,
@@ -31,6 +35,7 @@ fn wish() -> anyhow::Result<Wish> {
         match argument.as_str() {
             "--stories" => wish.programs.stories = Some(path()?.into()),
             "--units" => wish.programs.units = Some(path()?.into()),
+            "--world" => wish.programs.world = Some((path()?.into(), SEEDS)),
             "--traces" => wish.traces = true,
             name => wish.rules.push(Rule::named(name).with_context(|| format!("no rule is named '{name}'"))?),
         }
@@ -52,6 +57,10 @@ fn row(rule: Rule, programs: &Programs) -> anyhow::Result<Row> {
         Judge::Stories | Judge::Nobody(_) => {}
     }
     noticed.extend(programs.stories(rule)?);
+    // The dearest judge is asked where the model sees nothing.
+    if !matches!(judge_of(rule), Judge::Search(_)) {
+        noticed.extend(programs.seeds(rule)?);
+    }
     Ok(Row { rule, noticed, excuse: excuse_for(rule) })
 }
 

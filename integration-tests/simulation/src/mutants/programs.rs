@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::Context as _;
+use serde_json::Value;
 use tidemark::rules::Rule;
 
 use super::Noticed;
+use crate::seeds::{Ended, temporary};
 
 /// A program that hangs without a rule has noticed as well.
 const SECONDS_MAX: &str = "300";
@@ -20,12 +22,23 @@ pub struct Programs {
     pub stories: Option<PathBuf>,
     /// The binary of the broker's unit tests.
     pub units: Option<PathBuf>,
+    /// The program of one world, and how many seeds of it are tried.
+    pub world: Option<(PathBuf, u64)>,
 }
 
-fn run(program: &Path, rule: Rule, arguments: &[&str]) -> anyhow::Result<Output> {
+fn run(program: &Path, without: Option<Rule>, arguments: &[&str]) -> anyhow::Result<Output> {
     let mut command = Command::new("timeout");
-    command.arg(SECONDS_MAX).arg(program).args(arguments).env("TIDEMARK_WITHOUT", rule.name());
+    command.arg(SECONDS_MAX).arg(program).args(arguments);
+    command.env("TIDEMARK_WITHOUT", without.map_or("", Rule::name));
     command.output().with_context(|| format!("running {}", program.display()))
+}
+
+fn world(program: &Path, seed: u64, without: Option<Rule>) -> anyhow::Result<Ended> {
+    let folder = temporary()?;
+    let (number, path) = (seed.to_string(), folder.path().to_string_lossy().into_owned());
+    let output = run(program, without, &[&number, &path])?;
+    let verdict = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    Ok(Ended { seed, verdict, noise: String::from_utf8_lossy(&output.stderr).into_owned() })
 }
 
 fn words(output: &Output) -> String {
@@ -40,7 +53,7 @@ impl Programs {
     /// If the program cannot be run.
     pub fn stories(&self, rule: Rule) -> anyhow::Result<Option<Noticed>> {
         let Some(program) = &self.stories else { return Ok(None) };
-        let output = run(program, rule, &[])?;
+        let output = run(program, Some(rule), &[])?;
         if output.status.success() {
             return Ok(None);
         }
@@ -59,13 +72,31 @@ impl Programs {
         Ok(Some(Noticed { by: if by.is_empty() { "the stories".to_owned() } else { by }, trace: None }))
     }
 
+    /// The first world that does not end well without the rule, and does with it.
+    ///
+    /// # Errors
+    /// If the program cannot be run.
+    pub fn seeds(&self, rule: Rule) -> anyhow::Result<Option<Noticed>> {
+        let Some((program, seeds)) = &self.world else { return Ok(None) };
+        for seed in 1..=*seeds {
+            let ended = world(program, seed, Some(rule))?;
+            if !ended.is_well() && world(program, seed, None)?.is_well() {
+                return Ok(Some(Noticed {
+                    by: format!("whole cluster: seed {seed}"),
+                    trace: ended.complaint(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The unit tests below `filter` that fail without the rule.
     ///
     /// # Errors
     /// If the program cannot be run.
     pub fn units(&self, rule: Rule, filter: &str) -> anyhow::Result<Option<Noticed>> {
         let Some(program) = &self.units else { return Ok(None) };
-        let output = run(program, rule, &[filter])?;
+        let output = run(program, Some(rule), &[filter])?;
         if output.status.success() {
             return Ok(None);
         }
