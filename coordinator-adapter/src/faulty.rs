@@ -143,6 +143,11 @@ impl Store for FaultyStore {
         self.inner.get(key).await
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        self.check()?;
+        self.inner.get_at(key, at).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         self.check()?;
         self.inner.list(prefix).await

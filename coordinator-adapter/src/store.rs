@@ -221,6 +221,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads one key, linearizably, and the revision at which it was read.
     async fn get(&self, key: &str) -> Result<(Revision, Option<KeyValue>), StoreError>;
 
+    /// Reads one key as it was at a revision that has been. [`StoreError::Compacted`] if that is not known any more.
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError>;
+
     /// Reads all keys that begin with `prefix`, at one revision.
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
 

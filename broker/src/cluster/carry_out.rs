@@ -11,11 +11,15 @@ use std::sync::Arc;
 use coordinator_adapter::{Compare, Fence, Op, Revision, Store, StoreError, Txn, TxnOutcome};
 use futures_util::future::join_all;
 
+use crate::clock::Clock;
+use crate::types::Incarnation;
+
 use super::chores::Chore;
 use super::guards::guards_of_write;
 use super::keyspace::{Key, Keyspace};
 use super::reconcile::PartitionWrite;
 use super::values::encode;
+use super::why::{Why, encode_noted};
 
 /// How many transactions are under way at once.
 const IN_FLIGHT_MAX: usize = 4;
@@ -30,6 +34,8 @@ pub(super) struct CarryOut {
     store: Arc<dyn Store>,
     keyspace: Keyspace,
     batch: usize,
+    me: Incarnation,
+    clock: Clock,
 }
 
 /// What became of the writes.
@@ -55,8 +61,15 @@ enum Sent {
 }
 
 impl CarryOut {
-    pub(super) fn new(store: Arc<dyn Store>, keyspace: Keyspace, txn_partitions_max: usize) -> Self {
-        Self { store, keyspace, batch: txn_partitions_max.clamp(1, TXN_PARTITIONS_MAX) }
+    /// Writes go out in the name of `me`.
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        keyspace: Keyspace,
+        txn_partitions_max: usize,
+        me: Incarnation,
+        clock: Clock,
+    ) -> Self {
+        Self { store, keyspace, batch: txn_partitions_max.clamp(1, TXN_PARTITIONS_MAX), me, clock }
     }
 
     /// Writes what can be written.
@@ -184,6 +197,7 @@ impl CarryOut {
     pub(super) fn txn(&self, fence: &Fence, writes: &[PartitionWrite]) -> Txn {
         let mut compares = Vec::new();
         let mut success = Vec::with_capacity(writes.len());
+        let now_ms = self.clock.unix_ms();
         for write in writes {
             for guard in guards_of_write(fence.create_revision, write) {
                 let compare = guard.compare(&self.keyspace);
@@ -194,7 +208,10 @@ impl CarryOut {
             }
             let key = self.keyspace.path(&Key::Partition(write.tp.clone()));
             success.push(match &write.new {
-                Some(state) => Op::Put { key, value: encode(state), lease: None },
+                Some(state) => {
+                    let why = Why::decided(write.cause, self.me, now_ms);
+                    Op::Put { key, value: encode_noted(state, &why), lease: None }
+                }
                 None => Op::Delete { key },
             });
             if let Some(order) = &write.order {

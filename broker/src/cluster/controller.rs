@@ -115,7 +115,13 @@ impl Controller {
         let (active, active_out) = watch::channel(false);
         let stop = CancellationToken::new();
         let patience = options.patience();
-        let carry_out = CarryOut::new(Arc::clone(&store), keyspace.clone(), options.txn_partitions_max);
+        let carry_out = CarryOut::new(
+            Arc::clone(&store),
+            keyspace.clone(),
+            options.txn_partitions_max,
+            membership.incarnation(),
+            clock.clone(),
+        );
         let memory = Memory { noted: Arc::new(Image::default()), observed: Observed::default(), patience };
         let standby = Standby {
             store,

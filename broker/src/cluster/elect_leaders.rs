@@ -14,7 +14,7 @@ use super::error::ClusterError;
 use super::image::Image;
 use super::keyspace::Key;
 use super::move_commands::within;
-use super::values::encode;
+use super::why::{Why, encode_noted};
 
 /// Elections under way at once.
 const IN_FLIGHT_MAX: usize = 16;
@@ -75,7 +75,8 @@ impl Commands {
             Compare::ModRevision(self.keyspace.path(&Key::Topic(tp.topic.clone())), topic.mod_revision),
             Compare::ModRevision(key.clone(), Revision(record.partition_epoch.0)),
         ];
-        let put = Op::Put { key, value: encode(&new), lease: None };
+        let why = Why::asked(self.clock.unix_ms());
+        let put = Op::Put { key, value: encode_noted(&new, &why), lease: None };
         let outcome = match self.store.txn(Txn { compares, success: vec![put], ..Txn::default() }).await {
             Ok(outcome) if outcome.succeeded => Elected::Now,
             Ok(_) => Elected::Not("its record was changed by others at the same time: try again".to_owned()),

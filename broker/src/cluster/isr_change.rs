@@ -17,7 +17,8 @@ use super::commands::Commands;
 use super::error::ClusterError;
 use super::guards::guards_of_isr_change;
 use super::keyspace::Key;
-use super::values::{LiveState, TopicValue, Value, decode, encode};
+use super::values::{LiveState, TopicValue, Value, decode};
+use super::why::{Why, encode_noted};
 
 /// A leader's change of its own in-sync set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ impl Commands {
         }
         let guards = guards_of_isr_change(&change);
         let compares = guards.iter().map(|guard| guard.compare(&self.keyspace)).collect();
-        let put = Op::Put { key: key.clone(), value: encode(&change.state), lease: None };
+        let why = Why::of_isr(change.joiner.is_some(), change.state.leader, self.clock.unix_ms());
+        let put = Op::Put { key: key.clone(), value: encode_noted(&change.state, &why), lease: None };
         let txn = Txn { compares, success: vec![put], failure: vec![Op::Get { key }] };
         match self.store.txn(txn).await {
             Ok(outcome) if outcome.succeeded => {

@@ -43,6 +43,7 @@ mod chunked;
 mod streams;
 mod admin;
 mod delete_records;
+mod explain;
 mod topics;
 mod producers;
 mod groups;

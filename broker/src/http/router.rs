@@ -22,8 +22,8 @@ use super::options::HttpOptions;
 use super::path::collapsed;
 use super::query::shown;
 use super::{
-    cluster, delete_records, groups, operating, operations, produce, producers, read, rest_v2, rest_v3,
-    streams, topics,
+    cluster, delete_records, explain, groups, operating, operations, produce, producers, read, rest_v2,
+    rest_v3, streams, topics,
 };
 use crate::metrics::Metrics;
 
@@ -111,6 +111,7 @@ fn addresses() -> OpenApiRouter<Arc<Door>> {
         .routes(routes!(streams::member::follow))
         .routes(routes!(topics::get, topics::put, topics::patch, topics::delete))
         .routes(routes!(topics::partitions))
+        .routes(routes!(explain::explain))
         .routes(routes!(producers::create))
         .routes(routes!(groups::describe::list))
         .routes(routes!(groups::describe::get, groups::describe::delete))

@@ -48,6 +48,8 @@ pub struct Service {
     pub(super) reads: Arc<ByteBudget>,
     pub(super) seats: Arc<ReaderSeats>,
     pub(super) producer_ids: ProducerIdBlock,
+    /// Held by the one call that explains a partition.
+    pub(super) explain_turn: tokio::sync::Mutex<()>,
     /// Held by the one call that creates the topic of groups.
     pub(super) offsets_topic_turn: tokio::sync::Mutex<()>,
 }
@@ -68,6 +70,7 @@ impl Service {
             reads: ByteBudget::new(options.read_bytes_in_flight_max, metrics.read_bytes_admitted.clone()),
             seats: ReaderSeats::new(options.waiting_reads_max, metrics.waiting_reads.clone()),
             producer_ids: ProducerIdBlock::default(),
+            explain_turn: tokio::sync::Mutex::default(),
             offsets_topic_turn: tokio::sync::Mutex::default(),
             parts,
         })

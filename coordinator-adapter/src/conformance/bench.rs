@@ -36,6 +36,7 @@ pub async fn run_all(bench: &dyn Bench) {
     txns::limits_refuse_and_change_nothing(bench).await;
     txns::prefixes_end_where_they_should(bench).await;
     txns::lists_are_of_one_revision(bench).await;
+    txns::the_past_can_be_read_until_it_is_compacted(bench).await;
     watches::changes_arrive_whole_and_in_order(bench).await;
     watches::a_watch_resumes_without_gap_or_repeat(bench).await;
     watches::a_watch_may_begin_in_the_future(bench).await;

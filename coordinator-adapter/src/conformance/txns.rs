@@ -38,6 +38,29 @@ pub async fn revisions_count_changes(bench: &dyn Bench) {
     assert_eq!((a.create_revision, a.version), (again.revision, 1), "a new life has a new create revision");
 }
 
+/// A key is read as it was, also where it was not there; and what is compacted is told to be.
+pub async fn the_past_can_be_read_until_it_is_compacted(bench: &dyn Bench) {
+    let first = apply(bench, vec![put("/past/a", "1")]).await.revision;
+    let second = apply(bench, vec![put("/past/a", "2")]).await.revision;
+    let gone = apply(bench, vec![delete("/past/a")]).await.revision;
+    let again = apply(bench, vec![put("/past/a", "3")]).await.revision;
+    let store = bench.store();
+    let before = Revision(first.0 - 1);
+    for (at, expected) in
+        [(before, None), (first, Some("1")), (second, Some("2")), (gone, None), (again, Some("3"))]
+    {
+        let was = store.get_at("/past/a", at).await.expect("this revision is kept");
+        let value = was.as_ref().map(|was| was.value.as_ref());
+        assert_eq!(value, expected.map(str::as_bytes), "at {at}");
+        assert!(was.is_none_or(|was| was.mod_revision == at));
+    }
+    bench.compact(gone).await;
+    let compacted = store.get_at("/past/a", first).await;
+    assert!(matches!(compacted, Err(StoreError::Compacted { .. })), "{compacted:?}");
+    assert!(store.get_at("/past/a", again).await.expect("it is kept").is_some());
+    assert!(store.get_at("/past/a", Revision(again.0 + 1_000)).await.is_err(), "it is yet to come");
+}
+
 /// Each kind of compare, on a key that exists and on one that does not.
 pub async fn compares_hold_as_in_etcd(bench: &dyn Bench) {
     apply(bench, vec![put("/cmp/a", "1")]).await;

@@ -135,6 +135,17 @@ impl Store for EtcdStore {
         Ok((revision, response.0.kvs.pop().map(convert::key_value)))
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        let options = GetOptions::new().with_revision(at.0);
+        let read = self.calls.repeatable(|member| range(member, key.as_bytes().to_vec(), options.clone()));
+        match read.await {
+            Ok(mut response) => Ok(response.0.kvs.pop().map(convert::key_value)),
+            // etcd does not say how far it has compacted; nothing up to here is known.
+            Err(CallError::Compacted) => Err(StoreError::Compacted { requested: at, compacted: at.next() }),
+            Err(error) => Err(read_error(error)),
+        }
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         for _ in 0..LIST_RESTARTS_MAX {
             match self.list_once(prefix).await {

@@ -85,6 +85,31 @@ impl State {
         self.keys.get(key)
     }
 
+    /// A key as it was at revision `at`, as far as the history tells.
+    pub(super) fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        if at > self.revision {
+            return Err(StoreError::Invalid { reason: format!("revision {at} is yet to come") });
+        }
+        let compacted = StoreError::Compacted { requested: at, compacted: self.oldest };
+        if at < self.oldest && at < self.revision {
+            return Err(compacted);
+        }
+        let after = self.history.partition_point(|change| change.revision <= at);
+        let of_key = |change: &Change| change.events.iter().find(|event| event_key(event) == key).cloned();
+        if let Some(event) = self.history.range(..after).rev().find_map(of_key) {
+            return Ok(match event {
+                WatchEvent::Put(entry) => Some(entry),
+                WatchEvent::Delete { .. } => None,
+            });
+        }
+        // Not written in the history up to then: what follows tells whether it was there before.
+        match self.history.range(after..).find_map(of_key) {
+            None => Ok(self.keys.get(key).cloned()),
+            Some(WatchEvent::Put(entry)) if entry.version == 1 => Ok(None),
+            Some(_) => Err(compacted),
+        }
+    }
+
     /// All keys with a prefix, in order.
     pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a KeyValue> {
         self.keys

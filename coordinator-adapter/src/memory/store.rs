@@ -235,6 +235,11 @@ impl Store for MemoryStore {
         self.run(move |inner| Ok((inner.state.revision(), inner.state.get(&key).cloned()))).await
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        let key = key.to_owned();
+        self.run(move |inner| inner.state.get_at(&key, at)).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         let prefix = prefix.to_owned();
         self.run(move |inner| Ok(inner.state.list(&prefix))).await

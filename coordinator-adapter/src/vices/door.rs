@@ -204,6 +204,11 @@ impl Store for UnreliableStore {
         self.back(self.inner.get(key).await).await
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        self.travel().await?;
+        self.back(self.inner.get_at(key, at).await).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         self.travel().await?;
         self.back(self.inner.list(prefix).await).await

@@ -17,6 +17,7 @@ mod kafka_groups;
 mod storage;
 mod compaction;
 mod dev_mode;
+mod explain;
 mod cli;
 mod scripts;
 mod operations;

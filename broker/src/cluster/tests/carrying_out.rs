@@ -35,7 +35,13 @@ async fn seated(bench: &Bench, partitions: usize) -> (Fence, Vec<PartitionWrite>
 
 fn carrier(bench: &Bench) -> (Arc<coordinator_adapter::FaultyStore>, CarryOut) {
     let door = bench.door();
-    let carrier = CarryOut::new(Arc::clone(&door) as Arc<dyn Store>, bench.keyspace.clone(), 40);
+    let carrier = CarryOut::new(
+        Arc::clone(&door) as Arc<dyn Store>,
+        bench.keyspace.clone(),
+        40,
+        Incarnation { broker: BrokerId(1), epoch: BrokerEpoch(7) },
+        bench.clock.clone(),
+    );
     (door, carrier)
 }
 
@@ -148,7 +154,13 @@ fn the_largest_batch_stays_within_the_stores_limits() {
     // Each of its own topic, and each by an order: 1 + 3 * 42 compares of 128.
     let bench_store =
         Arc::new(coordinator_adapter::MemoryStore::new(coordinator_adapter::MemoryOptions::default()));
-    let carrier = CarryOut::new(bench_store as Arc<dyn Store>, world.keyspace.clone(), usize::MAX);
+    let carrier = CarryOut::new(
+        bench_store as Arc<dyn Store>,
+        world.keyspace.clone(),
+        usize::MAX,
+        Incarnation { broker: BrokerId(1), epoch: BrokerEpoch(7) },
+        crate::clock::Clock::system(),
+    );
     let fence = Fence { key: "/seat".to_owned(), create_revision: Revision(1) };
     assert_eq!(carrier.txn(&fence, &writes).compares.len(), 127);
 }

@@ -307,6 +307,10 @@ impl Store for Overtaken {
         self.inner.get(key).await
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        self.inner.get_at(key, at).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         self.inner.list(prefix).await
     }

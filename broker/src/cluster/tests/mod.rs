@@ -3,6 +3,7 @@
 mod world;
 mod rules;
 mod election;
+mod explaining;
 mod image;
 mod racing;
 mod balance;

@@ -178,14 +178,17 @@ async fn a_drain_that_is_taken_back_takes_its_orders_back() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_is_taken_back_whole_by_a_broker_that_has_not_heard_of_its_orders() {
     let (_bench, brokers) = cluster(4, &[&[1, 2, 3]]).await;
-    brokers[1].door.hold_watches(true);
-    brokers[2].commands.drain(b(1), "me".to_owned(), false).await.unwrap();
-    brokers[2].sees("the move", |image| replicas(image, 0) == [1, 2, 3, 4]).await;
-    assert!(brokers[1].image().reassignments.is_empty());
-    brokers[1].commands.undo_drain(b(1)).await.unwrap();
+    let seat = brokers[0].image().controller.unwrap().broker;
+    let (controllers, others): (Vec<_>, Vec<_>) = brokers.iter().partition(|broker| broker.id() == seat);
+    let (controller, late) = (controllers[0], others[0]);
+    late.door.hold_watches(true);
+    controller.commands.drain(b(1), "me".to_owned(), false).await.unwrap();
+    controller.sees("the move", |image| replicas(image, 0) == [1, 2, 3, 4]).await;
+    assert!(late.image().reassignments.is_empty());
+    late.commands.undo_drain(b(1)).await.unwrap();
     let back =
         |image: &std::sync::Arc<Image>| replicas(image, 0) == [1, 2, 3] && image.reassignments.is_empty();
-    brokers[2].sees("all as it was", back).await;
+    controller.sees("all as it was", back).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,6 +41,10 @@ impl Store for Meanwhile {
         self.memory.get(key).await
     }
 
+    async fn get_at(&self, key: &str, at: Revision) -> Result<Option<KeyValue>, StoreError> {
+        self.memory.get_at(key, at).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
         self.memory.list(prefix).await
     }
