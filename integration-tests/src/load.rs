@@ -245,7 +245,8 @@ impl Shared {
     async fn send_last(&self, api: &Api, client: u32) -> Result<()> {
         for partition in 0..self.plan.partitions {
             let sent = eventually("a last batch to be stored", READ_DEADLINE, async || {
-                Ok(ensure!(self.send(api, client, partition).await, "it is not"))
+                ensure!(self.send(api, client, partition).await, "it is not");
+                Ok(())
             });
             sent.await?;
         }

@@ -75,7 +75,6 @@ async fn clean(cluster: &mut Cluster, flags: &[String]) -> Result<Value> {
     ensure!(outcome["acknowledged"].as_u64() > Some(500), "{out}");
     let topics = cluster.api(1).get("/v1/topics").await?.text();
     ensure!(!topics.contains("tidemark-drill-"), "its topic is still there: {topics}");
-    println!("{}: {} ms, {}", outcome["done"], outcome["gap_ms"], outcome["report"]["counts"]);
     Ok(outcome)
 }
 
