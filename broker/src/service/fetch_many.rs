@@ -105,7 +105,8 @@ impl Service {
             let looks = self.look(&fetch);
             let now = self.parts.clock.now();
             let mut left = wait_until.saturating_duration_since(now);
-            if is_enough(&fetch, &looks) || left.is_zero() {
+            let gathers = is_enough(&fetch, &looks) || left.is_zero();
+            if gathers {
                 let gather = Duration::from_millis(self.parts.options.gather_ms_max);
                 let until = *gather_until.get_or_insert(now + gather);
                 if now >= until || looks.iter().all(|look| look.gather.is_none()) {
@@ -120,7 +121,9 @@ impl Service {
                 }
             }
             let bell = WakeHandle::new();
-            let hung = looks.iter().all(|look| look.hang(&bell, consumer));
+            // What has nothing to gather may have more already, and would ring at once, again and again.
+            let mut waiting = looks.iter().filter(|look| !gathers || look.gather.is_some());
+            let hung = waiting.all(|look| look.hang(&bell, consumer));
             if !hung {
                 break refused(looks);
             }
