@@ -42,6 +42,9 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::round::RoundPlan;
 
+/// How much of what the checker says is shown; `tidemark check` says all of it.
+const LINES_SHOWN: usize = 40;
+
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let wish = arguments::read()?;
@@ -63,7 +66,9 @@ async fn main() -> Result<ExitCode> {
         };
         println!("round {number}: seed {}, etcd with {} member(s)", plan.seed, plan.etcd_members);
         let outcome = round::run(&plan).await?;
-        println!("{}", outcome.checked.trim_end());
+        for line in outcome.checked.lines().take(LINES_SHOWN) {
+            println!("{line}");
+        }
         println!("whole after {:.1?}; longest gap {:.1?}", outcome.healed_in, outcome.tally.longest_gap);
         for what in &outcome.wrong {
             println!("WRONG: {what}");
