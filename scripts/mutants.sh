@@ -13,7 +13,7 @@ test_binary() {
 
 stories=$(test_binary --test scenarios)
 units=$(test_binary --lib)
-[ -x "$stories" ] && [ -x "$units" ] || die "the test binaries of the broker were not built"
+if [ ! -x "$stories" ] || [ ! -x "$units" ]; then die "the test binaries of the broker were not built"; fi
 cargo build --profile simulation --package simulation --bins
 "$(target_dir)/simulation/mutants" --stories "$stories" --units "$units" \
     --world "$(target_dir)/simulation/world" "$@"
