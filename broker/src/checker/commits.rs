@@ -2,6 +2,8 @@
 //!
 //! *Invariant:* a reset opens a time in which nothing is certain; it ends with the first commit that begins after its end.
 //! A reset of unknown outcome never ends.
+//! *Invariant:* offsets go back lawfully where two commits were under way at once, or one of unknown outcome lands late: which
+//! of them was the last is nobody's to say.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,14 +17,35 @@ type Key = (Arc<str>, PlaceId);
 #[derive(Debug, Default)]
 struct Attempts {
     line: u64,
+    /// Under way, or of unknown outcome: they may still be kept.
+    open: u32,
+    /// The line in which the last one ended that was kept.
+    kept_until: u64,
     failed: u32,
     all: u32,
 }
 
+/// What is certainly kept, or was overtaken by something higher.
+#[derive(Clone, Copy, Debug)]
+struct Floor {
+    offset: i64,
+    /// Where that was told.
+    line: u64,
+    /// Where the operation began that says so: nothing that ended before can have come after it.
+    since: u64,
+}
+
+impl Floor {
+    /// The higher of two; of equal ones the later.
+    fn or(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.offset > self.offset).unwrap_or(self)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Kept {
-    /// The highest offset that is certainly kept, and the line that says so.
-    floor: Option<(i64, u64)>,
+    /// The highest offset that is certainly kept.
+    floor: Option<Floor>,
     /// Counts the beginnings and ends of resets: what spans one of them proves nothing.
     resets: u32,
     /// Resets that are under way, or of which nobody knows: they may still come to pass.
@@ -33,11 +56,20 @@ struct Kept {
     backs: Vec<([u64; 2], String)>,
 }
 
+impl Kept {
+    /// Whether a commit of `offset` may have come after what is kept.
+    fn may_follow(&self, floor: Floor, offset: Option<i64>) -> bool {
+        let attempts = offset.and_then(|offset| self.attempts.get(&offset));
+        attempts.is_some_and(|attempts| attempts.open > 0 || attempts.kept_until > floor.since)
+    }
+}
+
 /// The beginning of a commit, or of a look at one.
 #[derive(Clone, Debug)]
 pub(super) struct Begun {
     key: Key,
-    floor: Option<(i64, u64)>,
+    line: u64,
+    floor: Option<Floor>,
     resets: u32,
     /// What is to be kept, and whether it may go back; as the beginning told it.
     commit: Option<(i64, bool)>,
@@ -56,6 +88,7 @@ impl Commits {
         let kept = self.kept.entry(key.clone()).or_default();
         let attempts = kept.attempts.entry(commit.offset).or_default();
         attempts.all += 1;
+        attempts.open += 1;
         attempts.line = line;
         if commit.reset {
             kept.resets += 1;
@@ -63,7 +96,7 @@ impl Commits {
             kept.floor = None;
         }
         let commit = Some((commit.offset, commit.reset));
-        Begun { key, floor: kept.floor, resets: kept.resets, commit }
+        Begun { key, line, floor: kept.floor, resets: kept.resets, commit }
     }
 
     /// A commit ends.
@@ -73,24 +106,31 @@ impl Commits {
         if reset && phase != Phase::Unknown {
             kept.hanging -= 1;
         }
+        if phase != Phase::Unknown {
+            let attempts = kept.attempts.entry(offset).or_default();
+            attempts.open = attempts.open.saturating_sub(1);
+            attempts.failed += u32::from(phase == Phase::Fail);
+            if phase == Phase::Ok {
+                attempts.kept_until = line;
+            }
+        }
         match phase {
             Phase::Ok if reset => {
                 kept.resets += 1;
                 kept.floor = None;
             }
             Phase::Ok if begun.resets == kept.resets && kept.hanging == 0 => {
-                kept.floor = kept.floor.max(Some((offset, line)));
+                kept.floor = Some(Floor { offset, line, since: begun.line }.or(kept.floor));
             }
-            Phase::Fail => kept.attempts.entry(offset).or_default().failed += 1,
             _ => {}
         }
     }
 
     /// A look at a committed offset begins.
-    pub(super) fn begin_look(&mut self, group: &Arc<str>, place: PlaceId) -> Begun {
+    pub(super) fn begin_look(&mut self, line: u64, group: &Arc<str>, place: PlaceId) -> Begun {
         let key = (group.clone(), place);
         let kept = self.kept.entry(key.clone()).or_default();
-        Begun { key, floor: kept.floor, resets: kept.resets, commit: None }
+        Begun { key, line, floor: kept.floor, resets: kept.resets, commit: None }
     }
 
     /// A look at a committed offset has succeeded.
@@ -103,13 +143,15 @@ impl Commits {
         if begun.resets != kept.resets || kept.hanging > 0 {
             return;
         }
-        match begun.floor.filter(|(floor, _)| offset.is_none_or(|offset| offset < *floor)) {
-            Some((floor, first)) => {
+        let found = offset.map(|offset| Floor { offset, line, since: begun.line });
+        match begun.floor.filter(|floor| offset.is_none_or(|offset| offset < floor.offset)) {
+            Some(floor) if kept.may_follow(floor, offset) => kept.floor = found,
+            Some(floor) => {
                 let now = offset.map_or_else(|| "nothing".to_owned(), |offset| offset.to_string());
-                let what = format!("group {}: {floor} was kept, then {now} was found", begun.key.0);
-                kept.backs.push(([first, line], what));
+                let what = format!("group {}: {} was kept, then {now} was found", begun.key.0, floor.offset);
+                kept.backs.push(([floor.line, line], what));
             }
-            None => kept.floor = kept.floor.max(offset.map(|offset| (offset, line))),
+            None => kept.floor = found.map(|found| found.or(kept.floor)).or(kept.floor),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::event::{Place, TopicFacts, ValueId};
+use super::event::{Place, Replica, TopicFacts, ValueId};
 use super::report::{Kind, Report};
 
 /// A partition by number, for maps.
@@ -86,6 +86,16 @@ impl Known {
         }
         let mut inside = self.slots.range(from..to).filter(|(_, slot)| slot.value.is_some());
         inside.next().map(|(offset, slot)| (*offset, *slot))
+    }
+
+    /// The last value that was known before any of these replicas was told, if all of them end at or before it: what was
+    /// read once, and then cut off. Says nothing unless one of them is in sync: the others may lawfully be behind.
+    pub(super) fn beyond(&self, told: &[(u64, Replica)]) -> Option<(i64, Option<ValueId>, u64)> {
+        told.iter().find(|(_, replica)| replica.in_sync)?;
+        let first_told = told.iter().map(|(line, _)| *line).min()?;
+        let end = told.iter().map(|(_, replica)| replica.log_end).max()?;
+        let mut behind = self.slots.range(end..).rev().filter(|(_, slot)| slot.line < first_told);
+        behind.next().map(|(offset, slot)| (*offset, slot.value, slot.line))
     }
 
     /// Somebody told where the log starts.

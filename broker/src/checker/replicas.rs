@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::event::{Replica, ReplicaEntry};
-use super::place::{PlaceId, Places};
+use super::place::{PlaceId, Places, shown};
 use super::report::{Kind, Report};
 
 /// The replicas of all partitions.
@@ -36,6 +36,10 @@ impl Replicas {
             };
             let by_base: HashMap<i64, &ReplicaEntry> =
                 model.entries.iter().map(|entry| (entry.base, entry)).collect();
+            if let Some((offset, value, seen)) = places.known(*place).beyond(told) {
+                let what = format!("{} at offset {offset}, and every replica ends before it", shown(value));
+                report.add(Kind::Lost, at, &[seen, *line], what);
+            }
             for (other_line, other) in told {
                 let (one, two) = (model.broker, other.broker);
                 if other.in_sync && other.log_end < model.high_watermark {
@@ -87,7 +91,8 @@ fn first_difference<'a>(
     let (first, last) = (model.entries.first()?, model.entries.last()?);
     let high_watermark = other.high_watermark.min(model.high_watermark);
     other.entries.iter().find(|entry| {
-        let judged = entry.end <= high_watermark && entry.base >= first.base && entry.end <= last.end;
+        // Of a batch that holds something committed, all is: whichever of the two was told to end elsewhere.
+        let judged = entry.base < high_watermark && entry.base >= first.base && entry.base < last.end;
         judged && by_base.get(&entry.base).is_none_or(|same| same != entry)
     })
 }

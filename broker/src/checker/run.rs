@@ -106,7 +106,7 @@ impl Checker {
             }
             Operation::Committed(look) => {
                 let place = self.places.id(&look.at);
-                Memory::Look(self.commits.begin_look(&look.group, place))
+                Memory::Look(self.commits.begin_look(line, &look.group, place))
             }
             Operation::DeleteRecords(delete) => Memory::Delete(self.places.id(&delete.at), delete.before),
             Operation::Revoked(revoked) => {

@@ -150,6 +150,23 @@ impl Service {
         Ok(views)
     }
 
+    /// One partition, with the offsets that its leader tells.
+    ///
+    /// # Errors
+    /// If there is no such topic, or no such partition.
+    pub(super) async fn describe_partition(&self, tp: &TopicPartition) -> Result<PartitionView, FetchError> {
+        let image = self.image();
+        let topic = image.topic(&tp.topic).ok_or_else(|| FetchError::UnknownTopic(tp.topic.clone()))?;
+        let partitions = topic.assignment.len();
+        if !(0..topic.partition_count()).contains(&tp.partition.0) {
+            return Err(FetchError::UnknownPartition { tp: tp.clone(), partitions });
+        }
+        let mut views = [partition_view(&image, topic, tp.partition)];
+        self.ask_leaders(&tp.topic, &mut views).await;
+        let [view] = views;
+        Ok(view)
+    }
+
     /// Asks the leaders for their offsets; again, within bounds, where one has only just been elected and is not ready.
     async fn ask_leaders(&self, name: &TopicName, views: &mut [PartitionView]) {
         let deadline = self.parts.clock.now() + Duration::from_millis(self.parts.options.describe_ms_max);

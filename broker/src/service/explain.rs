@@ -55,12 +55,7 @@ impl Service {
     /// being answered here. A store that does not answer only leaves the past out.
     pub async fn explain(&self, tp: &TopicPartition, limit: usize) -> Result<Explanation, FetchError> {
         let _turn = self.explain_turn.try_lock().map_err(|_| FetchError::Overloaded)?;
-        let mut views = self.describe_partitions(&tp.topic).await?;
-        let at = usize::try_from(tp.partition.0).ok().filter(|at| *at < views.len());
-        let Some(at) = at else {
-            return Err(FetchError::UnknownPartition { tp: tp.clone(), partitions: views.len() });
-        };
-        let view = views.swap_remove(at);
+        let view = self.describe_partition(tp).await?;
         let deadline = self.parts.clock.now() + PAST_LIMIT;
         let past = self.parts.commands.past_of(tp, limit, deadline).await;
         let past = past.unwrap_or_else(|error| Past {

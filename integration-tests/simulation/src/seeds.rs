@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::ops::Range;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::str::FromStr;
 use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +16,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+
+/// How long a world may take, in real time; most take a second or two.
+const WORLD_MAX: Duration = Duration::from_secs(300);
+/// How often it is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A range of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,9 +153,38 @@ pub fn run_one(
     if let Some((file, tell)) = trace {
         command.arg(file).arg(tell);
     }
-    let output = command.output().with_context(|| format!("running {}", world.display()))?;
-    let verdict = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    Ok(Ended { seed, verdict, noise: String::from_utf8_lossy(&output.stderr).into_owned() })
+    let (mut said, mut noise) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdout(said.try_clone()?).stderr(noise.try_clone()?);
+    let child = command.spawn().with_context(|| format!("running {}", world.display()))?;
+    let in_time = ends_in_time(child)?;
+    let verdict = serde_json::from_slice(&whole(&mut said)?).unwrap_or(Value::Null);
+    let mut noise = String::from_utf8_lossy(&whole(&mut noise)?).into_owned();
+    if !in_time {
+        noise.push_str(&format!("it was still busy after {} s", WORLD_MAX.as_secs()));
+    }
+    Ok(Ended { seed, verdict, noise })
+}
+
+/// Waits for a world; one that goes round in circles is killed.
+fn ends_in_time(mut child: Child) -> io::Result<bool> {
+    let mut left = WORLD_MAX;
+    while child.try_wait()?.is_none() {
+        if left.is_zero() {
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK_EVERY);
+        left = left.saturating_sub(LOOK_EVERY);
+    }
+    Ok(true)
+}
+
+fn whole(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Runs `seeds`, `jobs` at a time, for as long as there are `more`; hands over each that ends.

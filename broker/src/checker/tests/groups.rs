@@ -159,3 +159,31 @@ fn commit_back_not_by_a_look_that_began_before() {
     story.history.end(0, 2, id, Phase::Ok, look(Some(3)));
     story.is_clean();
 }
+
+#[test]
+fn commit_back_not_where_two_commits_were_under_way_at_once() {
+    // 3 begins first and is told last; or 3 and 5 overlap, and are told in the order of their numbers.
+    for order in [[5, 3], [3, 5]] {
+        let mut story = story().commit(1, Phase::Ok);
+        let ids = [3, 5]
+            .map(|offset| (offset, story.history.begin(0, offset as u64, Operation::Commit(commit(offset)))));
+        for ends in order {
+            let (_, id) = ids.into_iter().find(|(offset, _)| *offset == ends).unwrap();
+            story.history.end(0, ends as u64, id, Phase::Ok, Operation::Commit(commit(ends)));
+        }
+        story.finds(Some(3)).is_clean();
+    }
+}
+
+#[test]
+fn commit_back_not_by_a_commit_of_unknown_outcome_that_lands_late() {
+    let late = || story().commit(3, Phase::Unknown).commit(5, Phase::Ok).finds(Some(5)).finds(Some(3));
+    late().is_clean();
+    assert_eq!(
+        late().commit(6, Phase::Ok).finds(Some(5)).kinds(),
+        [Kind::CommitBack],
+        "5 was told long before"
+    );
+    let refused = story().commit(3, Phase::Ok).commit(3, Phase::Fail).commit(5, Phase::Ok).finds(Some(3));
+    assert_eq!(refused.kinds(), [Kind::CommitBack]);
+}

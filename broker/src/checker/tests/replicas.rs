@@ -28,8 +28,11 @@ fn replicas_that_are_the_same_below_the_high_watermark() {
 #[test]
 fn replicas_that_differ_in_content_epoch_or_shape() {
     for other in [(2, 5, 1, "x"), (2, 5, 2, "b"), (2, 6, 1, "b")] {
-        let kinds = beside([replica(1, 5, &[A, B]), replica(2, 5, &[A, other])]).kinds();
-        assert_eq!(kinds, [Kind::ReplicasDiffer], "{other:?}");
+        let (one, two) = (replica(1, 5, &[A, B]), replica(2, 5, &[A, other]));
+        let both_ways = [[one.clone(), two.clone()], [two, one]];
+        for told in both_ways {
+            assert_eq!(beside(told).kinds(), [Kind::ReplicasDiffer], "{other:?}");
+        }
     }
     let split = [A, (2, 3, 1, "b"), (3, 5, 1, "c")];
     assert_eq!(beside([replica(1, 5, &[A, B]), replica(2, 5, &split)]).kinds(), [Kind::ReplicasDiffer]);
@@ -56,4 +59,16 @@ fn replicas_of_which_only_the_ends_are_told() {
     let told = |broker, log_end| Replica { log_end, ..replica(broker, 5, &[]) };
     beside([told(1, 5), told(2, 6)]).is_clean();
     assert_eq!(beside([told(1, 5), told(2, 4)]).kinds(), [Kind::ReplicasDiffer]);
+}
+
+#[test]
+fn lost_what_was_read_once_and_lies_behind_the_end_of_every_replica() {
+    let told = |story: Story| story.note(Operation::Replica(replica(1, 2, &[A])));
+    let read = |last| story().unknown(1, &[7]).read(last, &[(last, 7)]);
+    assert_eq!(told(read(2)).kinds(), [Kind::Lost]);
+    told(read(1)).is_clean();
+    let behind = Replica { in_sync: false, ..replica(1, 2, &[A]) };
+    read(2).note(Operation::Replica(behind)).is_clean();
+    // What comes after the replica was told is not its fault.
+    told(story()).unknown(1, &[7]).read(2, &[(2, 7)]).is_clean();
 }

@@ -2,7 +2,7 @@
 //!
 //! *Invariant:* after an error or a silence the connection is thrown away, and the leader is asked for anew.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use integration_tests::batch::{self, Draft, Producer};
@@ -139,7 +139,9 @@ fn leader_port(answer: &[u8], partition: i32) -> Result<u16> {
 async fn produce(wire: &mut Wire, at: &At, values: &[u64], stamp: Option<Stamp>) -> Result<(i16, i64)> {
     let texts: Vec<String> = values.iter().map(|value| text_of(*value)).collect();
     let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-    let mut draft = Draft::of(&texts, 1);
+    // Records of today: retention by time takes none of them.
+    let now_ms = i64::try_from(UNIX_EPOCH.elapsed()?.as_millis())?;
+    let mut draft = Draft::of(&texts, now_ms);
     if let Some(stamp) = stamp {
         draft.producer = Producer { id: stamp.id, epoch: 0, sequence: stamp.sequence };
     }
