@@ -3,7 +3,10 @@
 //! A member that is silent may have been replaced without knowing it: that is lawful. It is not when the group then takes
 //! its epoch as valid in a request that began after another member had got the partition.
 //!
-//! *Invariant:* only what is certain is judged: from the end of an assignment to the beginning of a request that succeeds.
+//! *Invariant:* only what is certain is judged: from the end of an assignment to the beginning of a request that succeeds;
+//! and of whoever comes after, that it had the partition at some time between the beginning and the end of its assignment.
+//! *Invariant:* a commit proves that its own partition is still the member's, and nothing about others: a group may take it in
+//! an epoch that is over, as long as the member has kept the partition (KIP-1251).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -38,20 +41,21 @@ pub(super) struct Proof {
     pub(super) epoch: i64,
     /// The line of its beginning and of its end.
     pub(super) lines: [u64; 2],
-    /// What it committed, if it did.
+    /// What it committed, if it did; then it proves nothing else.
     pub(super) commits: Option<PlaceId>,
 }
 
 impl Owners {
-    /// A member got its partitions.
-    pub(super) fn assigned(&mut self, line: u64, assigned: Assigned, places: &mut Places) {
+    /// A member got its partitions, at some time between these lines.
+    pub(super) fn assigned(&mut self, [began, line]: [u64; 2], assigned: Assigned, places: &mut Places) {
         let Assigned { group, member, epoch, partitions } = assigned;
         self.drop_all(&group, &member);
         let owns: HashSet<PlaceId> = partitions.iter().map(|at| places.id(at)).collect();
         for place in &owns {
             let owners = self.owners.entry((group.clone(), *place)).or_default();
             for other in owners.iter() {
-                if let Some(other) = self.members.get_mut(&(group.clone(), other.clone())) {
+                let other = self.members.get_mut(&(group.clone(), other.clone()));
+                if let Some(other) = other.filter(|other| other.line <= began) {
                     other.contested.insert(*place, (member.clone(), line));
                 }
             }
@@ -97,13 +101,14 @@ impl Owners {
         if known.epoch != proof.epoch || known.line > began {
             return;
         }
-        let mut proven: Vec<(PlaceId, (Arc<str>, u64))> =
-            known.contested.extract_if(|_, (_, since)| *since < began).collect();
+        let is_proven = |place: PlaceId| proof.commits.is_none_or(|committed| committed == place);
+        let proven = known.contested.extract_if(|place, (_, since)| *since < began && is_proven(*place));
+        let mut proven: Vec<(PlaceId, (Arc<str>, u64))> = proven.collect();
         proven.sort_unstable();
         for (place, (rival, since)) in proven {
             let (group, member, epoch) = (&proof.group, &proof.member, proof.epoch);
             let lines = [known.line, since, began, proof.lines[1]];
-            let (kind, what) = if proof.commits == Some(place) {
+            let (kind, what) = if proof.commits.is_some() {
                 (Kind::FencedCommit, "its commit was accepted")
             } else {
                 (Kind::OwnedTwice, "its epoch was taken as valid")

@@ -159,6 +159,10 @@ impl Checker {
                 let proof = Proof { group, member, epoch, lines: [began, line], commits: None };
                 self.owners.proven(&proof, &self.places, &mut self.report);
             }
+            (Operation::Assigned(assigned), _) if ok => {
+                self.polls.reassigned(process);
+                self.owners.assigned([began, line], assigned, &mut self.places);
+            }
             // They held from their beginning on.
             (Operation::Revoked(_) | Operation::Topic(_), Some(_)) => {}
             (op, _) if ok => self.told(line, process, op),
@@ -180,10 +184,6 @@ impl Checker {
                 let place = self.places.id(&seek.at);
                 self.polls.seek(process, place);
             }
-            Operation::Assigned(assigned) => {
-                self.polls.reassigned(process);
-                self.owners.assigned(line, assigned, &mut self.places);
-            }
             Operation::Revoked(revoked) => self.owners.revoked(revoked, &mut self.places),
             Operation::Topic(facts) => self.places.note_facts(facts),
             Operation::Replica(replica) => {
@@ -194,6 +194,7 @@ impl Checker {
             | Operation::Commit(_)
             | Operation::Committed(_)
             | Operation::DeleteRecords(_)
+            | Operation::Assigned(_)
             | Operation::Heartbeat(_) => {}
         }
     }

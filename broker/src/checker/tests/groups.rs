@@ -104,6 +104,31 @@ fn owned_twice_not_in_two_groups_nor_by_a_request_that_began_before() {
 }
 
 #[test]
+fn owned_twice_not_if_the_second_may_have_had_it_before_the_first() {
+    let assigned = |member: &str, epoch, partitions: &[i32]| {
+        let partitions = partitions.iter().map(|partition| Place::of("t", *partition)).collect();
+        Operation::Assigned(Assigned { group: "g".into(), member: member.into(), epoch, partitions })
+    };
+    let slow = |before: bool| {
+        let mut story = if before { story().assigned("a", 1, &[0]) } else { story() };
+        let id = story.history.begin(0, 2, assigned("b", 2, &[]));
+        let mut story = if before { story } else { story.assigned("a", 1, &[0]) };
+        story.history.end(0, 2, id, Phase::Ok, assigned("b", 2, &[0]));
+        story.heartbeat("a", 1, Phase::Ok)
+    };
+    slow(false).is_clean();
+    assert_eq!(slow(true).kinds(), [Kind::OwnedTwice]);
+}
+
+#[test]
+fn owned_twice_not_by_a_commit_of_what_the_member_has_kept() {
+    let replaced = || story().assigned("a", 1, &[0, 1]).assigned("b", 2, &[1]);
+    replaced().commit_as(Some(("a", 1)), 5, Phase::Ok).is_clean();
+    let then = replaced().commit_as(Some(("a", 1)), 5, Phase::Ok).heartbeat("a", 1, Phase::Ok);
+    assert_eq!(then.kinds(), [Kind::OwnedTwice]);
+}
+
+#[test]
 fn fenced_commit_accepted_after_its_partition_went_to_another() {
     let replaced = || story().assigned("a", 1, &[0]).assigned("b", 2, &[0]);
     assert_eq!(replaced().commit_as(Some(("a", 1)), 5, Phase::Ok).kinds(), [Kind::FencedCommit]);
