@@ -40,6 +40,8 @@ pub(crate) struct Field {
     down_until: [Option<Instant>; 3],
     /// Brokers whose fsyncs fail: they may end by themselves.
     failing: [Option<Loss>; 3],
+    /// Where the words of a broker's present life begin in its log.
+    life_from: [usize; 3],
     troubles: u64,
     /// What must not have happened.
     pub(crate) surprises: Vec<String>,
@@ -57,6 +59,7 @@ impl Field {
             topics,
             down_until: [None; 3],
             failing: [None; 3],
+            life_from: [0; 3],
             troubles: 0,
             surprises: Vec::new(),
         }
@@ -138,14 +141,21 @@ impl Field {
                 None => self.ended_by_itself(id)?,
             }
             self.down_until[index(id)] = None;
+            self.life_from[index(id)] = self.cluster.broker(id).output().len();
             self.cluster.broker(id).start()?;
         }
         Ok(())
     }
 
-    /// A broker whose disk fails is right to end; it finds another disk when it comes back.
+    /// A broker whose disk fails is right to end; it finds another disk when it comes back. So is one that cannot begin its
+    /// life because its disk is full; whoever supervises it starts it again.
     fn ended_by_itself(&mut self, id: i32) -> Result<()> {
         let last = self.cluster.broker(id).last_lines(3);
+        let output = self.cluster.broker(id).output();
+        let life = output.get(self.life_from[index(id)]..).unwrap_or_default();
+        if life.contains("tidemark: the disk is full") && !life.contains(": registered ") {
+            return Ok(());
+        }
         match self.failing[index(id)].take() {
             Some(loss) if !last.contains("panicked") => {
                 self.trouble(id, Trouble::default())?;
