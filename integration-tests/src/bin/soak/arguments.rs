@@ -12,7 +12,7 @@ usage: soak [--minutes N] [--round-seconds N] [--seed S] [--etcd 1|3] [--folder 
   --seed           repeats the choice of an earlier run; it is printed
   --etcd           how many etcd members; by turns 1 and 3 if left out
   --folder         where the histories of rounds that went wrong are kept (.data/soak)
-  --without        takes this rule of replication out of the brokers: something must be found wrong then
+  --without        takes this rule out of the brokers: something must be found wrong then
   --no-bite        does without the proof that the disk forgets";
 
 /// What to do.

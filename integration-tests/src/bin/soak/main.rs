@@ -15,8 +15,8 @@
 //! ```
 //!
 //! The broker is built with the feature `forgetful`: after a kill -9, what it had not fsynced can be lost. And with the
-//! feature `mutants`, so that `--without durable_before_counted` and its like can show that a broker without a rule of
-//! replication is found out.
+//! feature `mutants`, so that `--without durable_before_counted` and its like can show that a broker without a rule is
+//! found out: rules of replication by the log, `member_epoch_fences` and `generation_fences` by the members of groups.
 //!
 //! *Invariant:* the choice of faults repeats with the seed. What the machine does with it does not: processes, disks and
 //! sockets have no seed.

@@ -14,6 +14,7 @@ use serde_json::json;
 use tidemark::checker::{Checker, Reader, Report};
 use tokio::time::Instant;
 
+use crate::chance::Chance;
 use crate::clients::{At, Clients, Shared, read_to_end};
 use crate::disk;
 use crate::history::{History, Tally};
@@ -34,7 +35,7 @@ pub(crate) struct RoundPlan {
     pub(crate) etcd_members: usize,
     /// Where the history and, after a failure, the logs of the brokers are kept.
     pub(crate) folder: PathBuf,
-    /// A rule of replication that the brokers are to do without.
+    /// A rule that the brokers are to do without.
     pub(crate) without: Option<String>,
 }
 
@@ -58,7 +59,8 @@ pub(crate) async fn run(plan: &RoundPlan) -> Result<Outcome> {
     let history = History::create(&plan.folder.join("history.ndjson"))?;
     let kafka_ports = field.cluster.brokers().iter().map(|broker| broker.kafka_port()).collect();
     let shared = Shared::new(history, &field.cluster.urls(), kafka_ports);
-    let clients = Clients::start(shared, &TOPICS.map(|topic| (topic.name, topic.partitions)));
+    let topics = TOPICS.map(|topic| (topic.name, topic.partitions));
+    let clients = Clients::start(shared, &topics, Chance::new(plan.seed));
     let mut outcome = Outcome::default();
     torment(plan, &mut field, &mut outcome).await?;
     let judged = judge(&mut field, clients, &mut outcome).await;

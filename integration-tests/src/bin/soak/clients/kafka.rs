@@ -2,16 +2,16 @@
 //!
 //! *Invariant:* after an error or a silence the connection is thrown away, and the leader is asked for anew.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail, ensure};
 use integration_tests::batch::{self, Draft, Producer};
-use integration_tests::kafka::{Wire, frame};
+use integration_tests::kafka::Wire;
 
+use super::frames::{Body, Words, ask, connect};
 use super::writer::{Sent, Stamp};
 use super::{At, text_of, value_in};
 
-const DEADLINE: Duration = Duration::from_secs(15);
 const TIMEOUT_MS: i32 = 10_000;
 /// Errors that say that nothing was appended: an unknown topic, too few in sync, a sequence out of order, a fenced producer.
 const REFUSALS: [i16; 2] = [3, 19];
@@ -94,16 +94,6 @@ impl KafkaDoor {
     }
 }
 
-async fn connect(port: u16) -> Result<Wire> {
-    tokio::time::timeout(DEADLINE, Wire::connect(port)).await.context("no connection")?
-}
-
-async fn ask(wire: &mut Wire, key: i16, version: i16, body: &[u8]) -> Result<Vec<u8>> {
-    wire.send(&frame(key, version, 1, body)).await?;
-    let answer = wire.answer(DEADLINE).await?.context("the connection was closed")?;
-    Ok(answer.get(4..).context("an answer without a number")?.to_vec())
-}
-
 fn leader_port(answer: &[u8], partition: i32) -> Result<u16> {
     let mut words = Words(answer);
     let mut ports = Vec::new();
@@ -148,7 +138,7 @@ async fn produce(wire: &mut Wire, at: &At, values: &[u64], stamp: Option<Stamp>)
     let batch = draft.bytes();
     let mut body = Body::default();
     body.i16(-1).i16(-1).i32(TIMEOUT_MS);
-    body.i32(1).text(&at.topic).i32(1).i32(at.partition).i32(i32::try_from(batch.len())?).bytes(&batch);
+    body.i32(1).text(&at.topic).i32(1).i32(at.partition).blob(&batch);
     let answer = ask(wire, 0, 3, &body.0).await?;
     let mut words = Words(&answer);
     words.i32()?;
@@ -174,8 +164,7 @@ fn read_fetched(answer: &[u8], from: i64) -> Result<Fetched> {
         words.i64()?;
         words.i64()?;
     }
-    let length = usize::try_from(words.i32()?.max(0))?;
-    let mut bytes = words.take(length)?;
+    let mut bytes = words.blob()?;
     let mut records = Vec::new();
     // The last batch may be cut.
     while let Ok(Some(batch)) = batch::first(bytes) {
@@ -187,68 +176,4 @@ fn read_fetched(answer: &[u8], from: i64) -> Result<Fetched> {
         bytes = &bytes[batch.bytes.len()..];
     }
     Ok(Fetched { records, high_watermark, log_start })
-}
-
-/// A request's body.
-#[derive(Debug, Default)]
-struct Body(Vec<u8>);
-
-impl Body {
-    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn i8(&mut self, number: i8) -> &mut Self {
-        self.bytes(&number.to_be_bytes())
-    }
-
-    fn i16(&mut self, number: i16) -> &mut Self {
-        self.bytes(&number.to_be_bytes())
-    }
-
-    fn i32(&mut self, number: i32) -> &mut Self {
-        self.bytes(&number.to_be_bytes())
-    }
-
-    fn i64(&mut self, number: i64) -> &mut Self {
-        self.bytes(&number.to_be_bytes())
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.i16(i16::try_from(text.len()).unwrap_or(i16::MAX)).bytes(text.as_bytes())
-    }
-}
-
-/// An answer's body.
-struct Words<'a>(&'a [u8]);
-
-impl<'a> Words<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count).context("an answer that ends too early")?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn i8(&mut self) -> Result<i8> {
-        Ok(i8::from_be_bytes(self.take(1)?.try_into()?))
-    }
-
-    fn i16(&mut self) -> Result<i16> {
-        Ok(i16::from_be_bytes(self.take(2)?.try_into()?))
-    }
-
-    fn i32(&mut self) -> Result<i32> {
-        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
-    }
-
-    fn i64(&mut self) -> Result<i64> {
-        Ok(i64::from_be_bytes(self.take(8)?.try_into()?))
-    }
-
-    /// A text, or nothing.
-    fn text(&mut self) -> Result<()> {
-        let length = self.i16()?;
-        self.take(usize::try_from(length.max(0))?).map(drop)
-    }
 }

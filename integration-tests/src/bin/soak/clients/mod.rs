@@ -1,19 +1,24 @@
 //! Clients that write and read while things go wrong, and tell the history what they did and saw.
 //!
-//! - [`http`], [`kafka`]: the two doors, as a client without any library uses them
+//! - [`http`], [`kafka`]: the two doors, as a client without any library uses them; [`frames`]: Kafka's by hand
 //! - [`writer`]: sends batches of values through either door
 //! - [`reader`]: follows a partition through either door
-//! - [`member`]: reads as a member of a group
+//! - [`member`], [`classic`]: read as members of a group, over HTTP and by the Kafka protocol; [`standing`]: what they are
+//!   certain of; [`onlooker`]: what a group keeps
 //! - [`recreator`]: makes a topic, uses it, deletes it, and makes it anew
 //!
 //! *Invariant:* a value is sent once; only an idempotent producer repeats a batch, with the same number.
 //! *Invariant:* told as failed is only what was certainly not done.
 
+mod classic;
+mod frames;
 mod http;
 mod kafka;
 mod member;
+mod onlooker;
 mod reader;
 mod recreator;
+mod standing;
 mod writer;
 
 use std::sync::Arc;
@@ -24,7 +29,9 @@ use anyhow::Result;
 use integration_tests::api::Api;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use crate::chance::Chance;
 use crate::history::History;
 
 pub(crate) use http::read_to_end;
@@ -35,6 +42,10 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 const PACE: Duration = Duration::from_millis(60);
 /// How many values are in a batch.
 const BATCH: u64 = 4;
+/// How long a group waits for a member that is silent.
+const SESSION_MS: u64 = 6_000;
+/// How many members a group has at most.
+const MEMBERS: usize = 3;
 
 /// A partition of one life of a topic.
 #[derive(Clone, Debug)]
@@ -97,6 +108,14 @@ impl Shared {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
+
+    /// Waits for so long, or until the clients stop.
+    async fn sleep(&self, length: Duration) {
+        let until = Instant::now() + length;
+        while !self.is_stopping() && Instant::now() < until {
+            tokio::time::sleep(BACK_OFF).await;
+        }
+    }
 }
 
 /// Clients at work.
@@ -107,8 +126,8 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Starts them on all partitions of these topics.
-    pub(crate) fn start(shared: Shared, topics: &[(&str, i32)]) -> Self {
+    /// Starts them on all partitions of these topics. What members do besides reading is by chance.
+    pub(crate) fn start(shared: Shared, topics: &[(&str, i32)], mut chance: Chance) -> Self {
         let shared = Arc::new(shared);
         let mut tasks = Vec::new();
         for (topic, partitions) in topics {
@@ -129,10 +148,16 @@ impl Clients {
             }
         }
         let (topic, partitions) = topics[0];
-        for _ in 0..2 {
-            tasks.push(tokio::spawn(member::consume(Arc::clone(&shared), topic.to_owned())));
+        for _ in 0..MEMBERS {
+            let (one, other) = (Chance::new(chance.next()), Chance::new(chance.next()));
+            tasks.push(tokio::spawn(member::consume(Arc::clone(&shared), topic.to_owned(), one)));
+            let by_kafka = classic::consume(Arc::clone(&shared), topic.to_owned(), partitions, other);
+            tasks.push(tokio::spawn(by_kafka));
         }
-        tasks.push(tokio::spawn(member::look(Arc::clone(&shared), topic.to_owned(), partitions)));
+        for group in [member::GROUP, classic::GROUP] {
+            let looking = onlooker::look(Arc::clone(&shared), group, topic.to_owned(), partitions);
+            tasks.push(tokio::spawn(looking));
+        }
         tasks.push(tokio::spawn(recreator::recreate(Arc::clone(&shared))));
         Self { shared, tasks }
     }
