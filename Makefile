@@ -55,7 +55,7 @@ replay: ## one of them again, with all that happens: make replay SEED=25
 fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
 	@scripts/fuzz.sh
 
-soak: ## torture real brokers at random; MINUTES=10, SEED=s repeats a choice of faults, ETCD=1|3, WITHOUT=rule
+soak: ## torture real brokers at random, then search the model for as long; MINUTES=10, SEED=s, ETCD=1|3, WITHOUT=rule
 	@scripts/soak.sh --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ETCD),--etcd $(ETCD)) $(if $(WITHOUT),--without $(WITHOUT))
 
 bench: ## measure against the floor of this machine, and print a table

@@ -2,20 +2,22 @@
 //!
 //! ```text
 //! model search [without=RULE] [states=N] [threads=N] [BOUND=VALUE ...]   all histories within bounds
-//! model larger                                                           all, within bounds larger than those of the tests
+//! model larger [minutes=N] [states=N]                                    all, within bounds larger than those of the tests
 //! model walk   [without=RULE] [seed=N | from=N] [steps=N]                random histories by seed
 //! ```
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use simulation::model::bounds::Bounds;
 use simulation::model::search::Search;
-use simulation::model::suite::LARGER;
+use simulation::model::suite::{LARGER, LARGER_STATES_MAX};
 use simulation::model::trace::tell;
 use simulation::model::walk::walk;
+use tidemark::clock::Clock;
 use tidemark::rules::Rule;
 
 fn main() -> ExitCode {
@@ -37,7 +39,7 @@ fn run(arguments: &[String]) -> anyhow::Result<(String, bool)> {
     let pairs = pairs.collect::<anyhow::Result<Vec<_>>>()?;
     match verb.as_str() {
         "search" => search(&pairs),
-        "larger" => larger(),
+        "larger" => larger(&pairs),
         "walk" => random(&pairs),
         other => bail!("'{other}' is none of search, larger, walk"),
     }
@@ -65,11 +67,23 @@ fn search(settings: &[(&str, &str)]) -> anyhow::Result<(String, bool)> {
     Ok((text, report.found.is_some()))
 }
 
-fn larger() -> anyhow::Result<(String, bool)> {
+/// Each part gets as much of the time that is left as each of those after it.
+fn larger(settings: &[(&str, &str)]) -> anyhow::Result<(String, bool)> {
+    let (mut longest, mut states_max) = (None, LARGER_STATES_MAX);
+    for (name, value) in settings {
+        match *name {
+            "minutes" => longest = Some(Duration::from_secs(value.parse::<u64>()? * 60)),
+            "states" => states_max = value.parse()?,
+            other => bail!("'{other}' is no setting of a larger search"),
+        }
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut failed = false;
-    for (name, bounds) in LARGER {
-        let report = Search { bounds: *bounds, without: None, states_max: 50_000_000, threads }.run();
+    let (clock, mut failed) = (Clock::system(), false);
+    let until = longest.map(|longest| clock.now() + longest);
+    for (done, (name, bounds)) in LARGER.iter().enumerate() {
+        let parts_left = u32::try_from(LARGER.len() - done)?;
+        let share = until.map(|until| until.saturating_duration_since(clock.now()) / parts_left);
+        let report = Search { bounds: *bounds, without: None, states_max, threads }.run_for(share);
         let trace = report.found.as_ref().map(|found| tell(bounds, None, found)).unwrap_or_default();
         failed |= report.found.is_some();
         writeln!(std::io::stdout(), "{name}: {report}\n{trace}")?;

@@ -4,6 +4,10 @@
 //! (stateright): states are shared where they are alike and known by 64 bits, the assertions of production are caught
 //! as violations, a rule can be taken out on the searching threads, and a trace is told in this model's words; what a
 //! library would bring beside that is a loop of sixty lines.
+//!
+//! Kept of a state are its fingerprint, the one before it, and the step between: some fifty bytes. The state itself is made
+//! again from the beginning when its turn comes; since neighbours come one after the other, that is hardly more than a
+//! step each.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -137,30 +141,83 @@ impl Seen {
     }
 }
 
+/// How long it may go on.
+struct Time {
+    clock: Clock,
+    until: Option<Instant>,
+}
+
+impl Time {
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| self.clock.now() >= until)
+    }
+}
+
+/// The states from the beginning to the one that was last asked for.
+struct Path<'a> {
+    level: &'a Level<'a>,
+    worlds: Vec<(u64, World)>,
+}
+
+impl<'a> Path<'a> {
+    fn new(level: &'a Level<'a>) -> Self {
+        let beginning = World::new(&level.search.bounds);
+        Self { level, worlds: vec![(beginning.fingerprint(), beginning)] }
+    }
+
+    /// The state of this fingerprint, which is one of the level.
+    fn lead_to(&mut self, print: u64) -> &World {
+        let (mut place, mut at, mut steps) = (self.level.depth, print, Vec::new());
+        while self.worlds.get(place).is_none_or(|(known, _)| *known != at) {
+            let (before, step) = self.level.seen.shard(at)[&at];
+            steps.push((at, step.expect("the beginning is on every path")));
+            (place, at) = (place - 1, before);
+        }
+        self.worlds.truncate(place + 1);
+        for (print, step) in steps.into_iter().rev() {
+            let (_, last) = self.worlds.last().expect("the beginning stays");
+            let next = after(last, step, &self.level.search.bounds);
+            let next = next.ok().flatten().expect("a step that was taken before can be taken again");
+            self.worlds.push((print, next));
+        }
+        &self.worlds[self.level.depth].1
+    }
+}
+
+/// All states at one distance from the beginning.
 struct Level<'a> {
     search: &'a Search,
     seen: &'a Seen,
-    rest: Mutex<std::vec::IntoIter<World>>,
-    next: Mutex<Vec<World>>,
+    depth: usize,
+    rest: Mutex<std::vec::IntoIter<u64>>,
+    next: Mutex<Vec<u64>>,
     states: &'a AtomicU64,
     steps: &'a AtomicU64,
+    time: &'a Time,
     stop: AtomicBool,
     found: Mutex<Option<Found>>,
 }
 
 impl Search {
-    /// Searches until all is seen, something is found, or enough is enough.
+    /// Searches until all is seen, something is found, or there are enough states.
     #[must_use]
     pub fn run(&self) -> Report {
+        self.run_for(None)
+    }
+
+    /// The same, for so long at most.
+    #[must_use]
+    pub fn run_for(&self, longest: Option<Duration>) -> Report {
         let clock = Clock::system();
         let began = clock.now();
+        let time = Time { clock, until: longest.map(|longest| began + longest) };
         let seen = Seen::new();
         let (states, steps) = (AtomicU64::new(1), AtomicU64::new(0));
         let mut frontier = {
             let _without = self.without.map(rules::without);
-            vec![World::new(&self.bounds)]
+            vec![World::new(&self.bounds).fingerprint()]
         };
-        seen.is_new(frontier[0].fingerprint(), 0, None);
+        seen.is_new(frontier[0], 0, None);
         let mut depth = 0;
         let report = |depth, complete, found, now: Instant| Report {
             states: states.load(Ordering::Relaxed),
@@ -174,10 +231,12 @@ impl Search {
             let level = Level {
                 search: self,
                 seen: &seen,
+                depth,
                 rest: Mutex::new(frontier.into_iter()),
                 next: Mutex::default(),
                 states: &states,
                 steps: &steps,
+                time: &time,
                 stop: AtomicBool::new(false),
                 found: Mutex::default(),
             };
@@ -186,36 +245,36 @@ impl Search {
             });
             let found = level.found.into_inner().expect("the threads have ended");
             if found.is_some() || level.stop.into_inner() {
-                return report(depth + 1, false, found, clock.now());
+                return report(depth + 1, false, found, time.clock.now());
             }
             frontier = level.next.into_inner().expect("the threads have ended");
             depth += usize::from(!frontier.is_empty());
         }
-        report(depth, true, None, clock.now())
+        report(depth, true, None, time.clock.now())
     }
 }
 
 impl Level<'_> {
     fn work(&self) {
         let _without = self.search.without.map(rules::without);
-        let mut actions = Vec::new();
+        let (mut path, mut actions) = (Path::new(self), Vec::new());
         loop {
-            let some: Vec<World> =
-                self.rest.lock().expect("nobody panics here").by_ref().take(CHUNK).collect();
+            let some: Vec<u64> = self.rest.lock().expect("nobody panics here").by_ref().take(CHUNK).collect();
+            self.stop.fetch_or(!some.is_empty() && self.time.is_over(), Ordering::Relaxed);
             if some.is_empty() || self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let mut next = Vec::new();
-            for world in some {
-                self.successors(&world, &mut actions, &mut next);
+            for print in some {
+                self.successors(path.lead_to(print), print, &mut actions, &mut next);
             }
             self.next.lock().expect("nobody panics here").append(&mut next);
         }
     }
 
-    fn successors(&self, world: &World, actions: &mut Vec<Action>, out: &mut Vec<World>) {
+    fn successors(&self, world: &World, print: u64, actions: &mut Vec<Action>, out: &mut Vec<u64>) {
         let bounds = &self.search.bounds;
-        let print = world.fingerprint();
+        assert_eq!(world.fingerprint(), print, "a state made again is another");
         world.actions(bounds, actions);
         self.steps.fetch_add(actions.len() as u64, Ordering::Relaxed);
         for action in actions.iter().copied() {
@@ -224,7 +283,7 @@ impl Level<'_> {
                 Ok(Some(next)) => {
                     let next_print = next.fingerprint();
                     if self.seen.is_new(next_print, print, Some(action)) {
-                        out.push(next);
+                        out.push(next_print);
                         let states = self.states.fetch_add(1, Ordering::Relaxed) + 1;
                         self.stop.fetch_or(states >= self.search.states_max, Ordering::Relaxed);
                     }

@@ -1,7 +1,8 @@
 //! The bounds within which every history is tried: those of `make test`, each in seconds, and the larger ones of
-//! `make model`.
+//! `make model` and `make soak`.
 //!
-//! No single bound could hold all that may happen and be run to its end, so each part has one kind of trouble in depth.
+//! No single bound could hold all that may happen and be run to its end, so each part has one kind of trouble in depth;
+//! the last of the larger ones has a little of each, and is not run to its end.
 
 use super::bounds::Bounds;
 use tidemark::types::FlushMode;
@@ -36,7 +37,10 @@ pub const SUITE: &[Part] = &[
     ("late fetches", Bounds { epochs: 2, hand_overs: 1, late_fetches: 2, ..Bounds::CALM }),
 ];
 
-/// Run by `make model`, which takes an hour or so, and some gigabytes.
+/// A search of the larger ones ends after so many states, so that they fit into 6 GB.
+pub const LARGER_STATES_MAX: u64 = 80_000_000;
+
+/// Run by `make model`, for as long as it takes, and by `make soak`, for as long as it is told.
 pub const LARGER: &[Part] = &[
     (
         "elections",
@@ -58,6 +62,19 @@ pub const LARGER: &[Part] = &[
             proposals: 2,
             timeouts: 1,
             falling: true,
+            ..Bounds::CALM
+        },
+    ),
+    (
+        "a little of each",
+        Bounds {
+            writes: 2,
+            epochs: 3,
+            crashes: 1,
+            expiries: 1,
+            proposals: 1,
+            timeouts: 1,
+            late_writes: 1,
             ..Bounds::CALM
         },
     ),
