@@ -44,13 +44,11 @@ model: ## search the rules of replication within larger bounds than the tests do
 mutants: ## take out each rule that keeps what was acknowledged, and print who notices
 	@scripts/mutants.sh
 
-simulate: ## whole clusters in simulated time, all cores: make simulate SEEDS=1..1000
-	@cargo build --quiet --profile simulation --package simulation
-	@target/simulation/simulate run --seeds $(or $(SEEDS),1..200)
+simulate: ## whole clusters in simulated time, all cores: make simulate SEEDS=1..1000 WITHOUT=rule
+	@scripts/simulate.sh run --seeds $(or $(SEEDS),1..200) $(if $(WITHOUT),--without $(WITHOUT))
 
-replay: ## one of them again, with all that happens: make replay SEED=25
-	@cargo build --quiet --profile simulation --package simulation
-	@target/simulation/simulate replay $(SEED)
+replay: ## one of them again, with all that happens: make replay SEED=25 WITHOUT=rule
+	@scripts/simulate.sh replay $(SEED) $(if $(WITHOUT),--without $(WITHOUT))
 
 fuzz: ## any bytes for whatever reads bytes from outside; MINUTES=10 for each target
 	@scripts/fuzz.sh

@@ -26,6 +26,21 @@ struct Member {
     contested: HashMap<PlaceId, (Arc<str>, u64)>,
 }
 
+impl Member {
+    /// It has been told a newer epoch, in which it does not own what it commits.
+    fn judge_late(&self, proof: &Proof, places: &Places, report: &mut Report) {
+        let lost = proof.commits.filter(|place| proof.epoch < self.epoch && !self.owns.contains(place));
+        if let Some(place) = lost {
+            let (group, member, epoch, now) = (&proof.group, &proof.member, proof.epoch, self.epoch);
+            let what = format!(
+                "group {group}: {member} lost it in epoch {now}, and its commit was accepted in epoch {epoch}"
+            );
+            let lines = [self.line, proof.lines[0], proof.lines[1]];
+            report.add(Kind::FencedCommit, &places.known(place).at, &lines, what);
+        }
+    }
+}
+
 /// The members of all groups.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
@@ -98,7 +113,11 @@ impl Owners {
     pub(super) fn proven(&mut self, proof: &Proof, places: &Places, report: &mut Report) {
         let Some(known) = self.members.get_mut(&(proof.group.clone(), proof.member.clone())) else { return };
         let began = proof.lines[0];
-        if known.epoch != proof.epoch || known.line > began {
+        if known.line > began {
+            return;
+        }
+        if known.epoch != proof.epoch {
+            known.judge_late(proof, places, report);
             return;
         }
         let is_proven = |place: PlaceId| proof.commits.is_none_or(|committed| committed == place);

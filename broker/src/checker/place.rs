@@ -88,6 +88,11 @@ impl Known {
         inside.next().map(|(offset, slot)| (*offset, *slot))
     }
 
+    /// Whether it is known of each offset in a range what stands there.
+    pub(super) fn is_whole(&self, from: i64, to: i64) -> bool {
+        from < to && i64::try_from(self.slots.range(from..to).count()).is_ok_and(|known| known == to - from)
+    }
+
     /// The last value that was known before any of these replicas was told, if all of them end at or before it: what was
     /// read once, and then cut off. Says nothing unless one of them is in sync: the others may lawfully be behind.
     pub(super) fn beyond(&self, told: &[(u64, Replica)]) -> Option<(i64, Option<ValueId>, u64)> {

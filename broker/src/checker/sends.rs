@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::event::{Phase, SendBatch, ValueId};
-use super::place::{PlaceId, Places, Slot};
+use super::place::{Known, Lawful, PlaceId, Places, Slot};
 use super::report::{Kind, Report};
 
 /// A batch by number.
@@ -221,28 +221,69 @@ impl Sends {
         }
     }
 
-    /// Batches of one idempotent producer stand in the order of their sequence numbers.
+    /// Batches of one idempotent producer stand in the order of its epochs and sequence numbers, and none was passed over.
     fn judge_producers(&self, places: &Places, report: &mut Report) {
-        let mut producers: HashMap<(PlaceId, i64, i32), Vec<(i32, i64, u64)>> = HashMap::new();
+        let mut producers: HashMap<(PlaceId, i64), Vec<Sequenced>> = HashMap::new();
         for batch in &self.batches {
             let Some((id, epoch, sequence)) = batch.identity else { continue };
-            let Some((place, offset, _)) = self.values[&batch.values[0]].stands else { continue };
-            producers.entry((place, id, epoch)).or_default().push((sequence, offset, batch.line));
+            let stands = self.values[&batch.values[0]].stands;
+            let place = stands.map_or(batch.place, |(place, ..)| place);
+            let offset = stands.map(|(_, offset, _)| offset);
+            let one = Sequenced { epoch, sequence, offset, line: batch.line };
+            producers.entry((place, id)).or_default().push(one);
         }
         let mut producers: Vec<_> = producers.into_iter().collect();
         producers.sort_unstable_by_key(|(key, _)| *key);
-        for ((place, id, _), mut batches) in producers {
+        for ((place, id), mut batches) in producers {
             batches.sort_unstable();
-            for pair in batches.windows(2) {
-                let ((sequence, offset, line), (next, after, later)) = (pair[0], pair[1]);
-                let wrapped = i64::from(next) - i64::from(sequence) > 1 << 30;
-                if after <= offset && !wrapped {
-                    let what = format!(
-                        "producer {id}: sequence {sequence} at offset {offset}, sequence {next} at {after}"
-                    );
-                    report.add(Kind::Reordered, &places.known(place).at, &[line, later], what);
-                }
-            }
+            judge_producer(id, places.known(place), places.lawful(place), &batches, report);
+        }
+    }
+}
+
+/// A batch of an idempotent producer, in the order in which batches are to stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Sequenced {
+    epoch: i32,
+    sequence: i32,
+    /// Where it stands, if anybody has seen it.
+    offset: Option<i64>,
+    line: u64,
+}
+
+impl Sequenced {
+    /// Whether its number comes before the other's in the same life of the producer.
+    fn precedes(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.sequence < other.sequence
+    }
+}
+
+fn judge_producer(id: i64, known: &Known, lawful: Lawful, batches: &[Sequenced], report: &mut Report) {
+    let (mut last, mut passed): (Option<(Sequenced, i64)>, Option<Sequenced>) = (None, None);
+    for batch in batches {
+        let Some(offset) = batch.offset else {
+            passed = passed.or(Some(*batch));
+            continue;
+        };
+        let passed = passed.take();
+        let Some((before, stands)) = last.replace((*batch, offset)) else { continue };
+        let wrapped =
+            before.epoch == batch.epoch && i64::from(batch.sequence) - i64::from(before.sequence) > 1 << 30;
+        if wrapped {
+            continue;
+        }
+        let told = |one: &Sequenced| format!("epoch {} sequence {}", one.epoch, one.sequence);
+        if offset <= stands {
+            let what =
+                format!("producer {id}: {} at offset {stands}, {} at {offset}", told(&before), told(batch));
+            report.add(Kind::Reordered, &known.at, &[before.line, batch.line], what);
+        }
+        // Between two batches of which everything is known there is none of a number in between that was sent.
+        let passed = passed.filter(|passed| before.precedes(passed) && passed.precedes(batch));
+        if let Some(passed) = passed.filter(|_| !lawful.compacted && known.is_whole(stands, offset)) {
+            let what =
+                format!("producer {id}: {} at offset {offset}, without {}", told(batch), told(&passed));
+            report.add(Kind::Reordered, &known.at, &[passed.line, batch.line], what);
         }
     }
 }

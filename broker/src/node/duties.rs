@@ -214,7 +214,37 @@ pub(super) fn log_options(settings: &TopicConfig, producer_id_expiration_ms: i64
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::test_support::{Bench, ME, life, tp};
     use crate::types::{PartitionIndex, TopicName};
+
+    #[tokio::test]
+    async fn a_replica_is_not_deleted_because_an_image_does_not_show_it() {
+        let bench = Bench::new().await;
+        bench.topic("t", 1, &[]).await;
+        // This broker's image shows nothing at all, and does not change: only the store knows.
+        let (_image, images) = watch::channel(Arc::new(Image::default()));
+        let duties = Duties {
+            me: life(ME),
+            images,
+            replicas: bench.replicas(),
+            commands: bench.commands(),
+            refresh: mpsc::channel(1).1,
+            clock: Clock::system(),
+            delete_grace: Duration::ZERO,
+            producer_id_expiration_ms: 0,
+        };
+        let mut progress = Progress::default();
+        duties.sweep(&mut progress).await;
+        assert!(bench.replicas().get(&tp("t", 0)).is_some(), "the store names it");
+        bench.door.cut();
+        bench.commands().delete_topic(&TopicName::new("t").unwrap()).await.unwrap_err();
+        duties.sweep(&mut progress).await;
+        assert!(bench.replicas().get(&tp("t", 0)).is_some(), "nobody can say that it may go");
+        bench.door.heal();
+        bench.commands().delete_topic(&TopicName::new("t").unwrap()).await.unwrap();
+        duties.sweep(&mut progress).await;
+        assert!(bench.replicas().get(&tp("t", 0)).is_none(), "the store says that it may go");
+    }
 
     #[test]
     fn what_failed_waits_for_the_next_sweep_or_for_a_newer_record() {

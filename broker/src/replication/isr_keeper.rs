@@ -3,8 +3,8 @@
 //!
 //! It decides nothing itself; [`super::proposal`] does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -21,17 +21,18 @@ use crate::types::{PartitionEpoch, PartitionRecord};
 /// A write that the store neither confirms nor refuses within this counts as unknown.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Leaders whose in-sync set should be looked at before the next tick. Each stands here once at most.
+/// Leaders whose in-sync set should be looked at before the next tick. Each stands here once at most, and is not kept by
+/// that: it knows what is shared, which knows this queue.
 #[derive(Debug, Default)]
 pub(super) struct IsrQueue {
-    waiting: Mutex<Vec<Arc<Partition>>>,
+    waiting: Mutex<Vec<Weak<Partition>>>,
     look_at_all: AtomicBool,
     bell: Notify,
 }
 
 impl IsrQueue {
-    pub(super) fn push(&self, partition: Arc<Partition>) {
-        self.waiting.lock().push(partition);
+    pub(super) fn push(&self, partition: &Arc<Partition>) {
+        self.waiting.lock().push(Arc::downgrade(partition));
         self.bell.notify_one();
     }
 
@@ -41,13 +42,9 @@ impl IsrQueue {
         self.bell.notify_one();
     }
 
-    /// Forgets everyone: nobody will look any more.
-    pub(super) fn clear(&self) {
-        drop(self.take());
-    }
-
     fn take(&self) -> Vec<Arc<Partition>> {
-        std::mem::take(&mut self.waiting.lock())
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        waiting.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -136,7 +133,7 @@ impl IsrQueue {
     fn push_unless_queued(&self, partition: &Arc<Partition>) {
         let was_queued = std::mem::replace(&mut partition.lock().isr_queued, true);
         if !was_queued {
-            self.push(Arc::clone(partition));
+            self.push(partition);
         }
     }
 }

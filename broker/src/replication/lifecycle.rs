@@ -153,8 +153,6 @@ impl Replicas {
             let _ = task.await;
         }
         let result = self.close_all().await;
-        // Who stands there knows what is shared, and would keep it for ever.
-        self.shared.isr_queue.clear();
         let is_written = upkeep::write_checkpoints(&self.shared, &self.registry, &mut Vec::new()).await;
         let shared = Arc::clone(&self.shared);
         let stopped = tasks::lend(move || shared.flusher.stop()).await;

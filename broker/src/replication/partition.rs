@@ -204,7 +204,7 @@ impl Partition {
         }
         effects.bells.ring();
         if effects.look_at_isr {
-            self.shared.isr_queue.push(Arc::clone(self));
+            self.shared.isr_queue.push(self);
         }
     }
 

@@ -121,9 +121,7 @@ impl Service {
                 }
             }
             let bell = WakeHandle::new();
-            // What has nothing to gather may have more already, and would ring at once, again and again.
-            let mut waiting = looks.iter().filter(|look| !gathers || look.gather.is_some());
-            let hung = waiting.all(|look| look.hang(&bell, consumer));
+            let hung = awaited(&looks, gathers).all(|look| look.hang(&bell, consumer));
             if !hung {
                 break refused(looks);
             }
@@ -309,6 +307,12 @@ fn look_as_replica(
     }
 }
 
+/// Where to wait for more. While an answer gathers, only where there is something to gather: the others may have more
+/// already, and would ring at once, again and again.
+fn awaited(looks: &[Look], gathers: bool) -> impl Iterator<Item = &Look> {
+    looks.iter().filter(move |look| !gathers || look.gather.is_some())
+}
+
 /// The leader makes durable what its follower is about to make durable, too.
 fn flush_with_follower(looks: &[Look]) {
     let taken = looks.iter().filter(|look| look.slice.as_ref().is_some_and(|slice| !slice.is_empty()));
@@ -341,4 +345,18 @@ fn refused(looks: Vec<Look>) -> Vec<Look> {
         }
     }
     looks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetch_that_gathers_does_not_wait_at_a_partition_that_would_ring_at_once() {
+        let look = |gather| Look { gather, ..Look::failed(FetchError::Overloaded) };
+        let looks = [look(None), look(Some(16)), look(None)];
+        let gathering: Vec<_> = awaited(&looks, true).map(|look| look.gather).collect();
+        assert_eq!(gathering, [Some(16)]);
+        assert_eq!(awaited(&looks, false).count(), 3, "for its first bytes it waits everywhere");
+    }
 }

@@ -274,6 +274,16 @@ impl Bench {
         Arc::clone(&self.images.borrow())
     }
 
+    /// The replicas here.
+    pub(crate) fn replicas(&self) -> Arc<Replicas> {
+        Arc::clone(&self.replicas)
+    }
+
+    /// What the service writes to the store with.
+    pub(crate) fn commands(&self) -> Arc<Commands> {
+        Arc::clone(&self.service.parts.commands)
+    }
+
     async fn register(&self, broker: BrokerId) {
         let port = u16::try_from(8_081 + broker.0).unwrap();
         let value = Registration {

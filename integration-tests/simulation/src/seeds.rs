@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use tidemark::rules::Rule;
 
 /// How long a world may take, in real time; most take a second or two.
 const WORLD_MAX: Duration = Duration::from_secs(300);
@@ -70,6 +71,12 @@ impl Ended {
             None => text.push_str(&format!("    the world came to no end: {}\n", self.noise.trim())),
         }
         Some(text)
+    }
+
+    /// How many steps it took.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.verdict["steps"].as_u64().unwrap_or(0)
     }
 
     /// What two runs of one seed must have in common.
@@ -138,24 +145,36 @@ impl Sum {
     }
 }
 
+/// The program that runs worlds.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// The rule that is out of force in it.
+    pub without: Option<Rule>,
+}
+
 /// Runs the world of one seed in `directory`, with a trace in a file if one is asked for: the file, and what is told.
 ///
 /// # Errors
 /// If the program cannot be run.
 pub fn run_one(
-    world: &Path,
+    world: Program<'_>,
     seed: u64,
     directory: &Path,
     trace: Option<(&Path, &str)>,
 ) -> anyhow::Result<Ended> {
-    let mut command = Command::new(world);
+    let mut command = Command::new(world.path);
     command.arg(seed.to_string()).arg(directory);
+    if let Some(rule) = world.without {
+        command.env("TIDEMARK_WITHOUT", rule.name());
+    }
     if let Some((file, tell)) = trace {
         command.arg(file).arg(tell);
     }
     let (mut said, mut noise) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdout(said.try_clone()?).stderr(noise.try_clone()?);
-    let child = command.spawn().with_context(|| format!("running {}", world.display()))?;
+    let child = command.spawn().with_context(|| format!("running {}", world.path.display()))?;
     let in_time = ends_in_time(child)?;
     let verdict = serde_json::from_slice(&whole(&mut said)?).unwrap_or(Value::Null);
     let mut noise = String::from_utf8_lossy(&whole(&mut noise)?).into_owned();
@@ -192,7 +211,7 @@ fn whole(file: &mut File) -> io::Result<Vec<u8>> {
 /// # Errors
 /// If a world cannot be run at all.
 pub fn run_seeds(
-    world: &Path,
+    world: Program<'_>,
     seeds: Seeds,
     jobs: usize,
     more: impl Fn() -> bool + Sync,

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use simulation::seeds::{Seeds, run_one, run_seeds, temporary};
+use simulation::seeds::{Program, Seeds, run_one, run_seeds, temporary};
 
-const WORLD: &str = env!("CARGO_BIN_EXE_world");
+fn world() -> Program<'static> {
+    Program { path: Path::new(env!("CARGO_BIN_EXE_world")), without: None }
+}
+
 const TELL: &str = "tidemark=debug,coordinator_adapter=debug,simulation=debug,turmoil=info";
 
 /// One seed in two processes, compared line by line.
@@ -13,7 +16,7 @@ fn the_same_seed_gives_the_same_trace() {
     let run = |name: &str| {
         let folder = temporary().unwrap();
         let trace = folder.path().join(name);
-        let ended = run_one(Path::new(WORLD), 7, &folder.path().join("world"), Some((&trace, TELL))).unwrap();
+        let ended = run_one(world(), 7, &folder.path().join("world"), Some((&trace, TELL))).unwrap();
         (ended, std::fs::read_to_string(trace).unwrap())
     };
     let ((one, first), (other, second)) = (run("first"), run("second-time"));
@@ -31,14 +34,8 @@ fn a_fixed_set_of_seeds_is_well() {
     let mut complaints = Vec::new();
     // A range, and the seeds that once found something.
     for seeds in [1..25, 25..26, 113..114] {
-        run_seeds(
-            Path::new(WORLD),
-            Seeds(seeds),
-            jobs,
-            || true,
-            |ended| complaints.extend(ended.complaint()),
-        )
-        .unwrap();
+        run_seeds(world(), Seeds(seeds), jobs, || true, |ended| complaints.extend(ended.complaint()))
+            .unwrap();
     }
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }

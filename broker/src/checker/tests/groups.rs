@@ -176,6 +176,15 @@ fn commit_back_not_by_a_reset() {
 }
 
 #[test]
+fn fenced_commit_in_an_epoch_before_the_one_that_took_the_partition_away() {
+    let told = |partitions: &[i32]| story().assigned("a", 1, &[0]).assigned("a", 2, partitions);
+    assert_eq!(told(&[1]).commit_as(Some(("a", 1)), 4, Phase::Ok).kinds(), [Kind::FencedCommit]);
+    told(&[1]).commit_as(Some(("a", 1)), 4, Phase::Fail).is_clean();
+    told(&[0]).commit_as(Some(("a", 1)), 4, Phase::Ok).is_clean();
+    told(&[0]).commit_as(Some(("a", 2)), 4, Phase::Ok).is_clean();
+}
+
+#[test]
 fn commit_back_not_by_a_look_that_began_before() {
     let mut story = story().commit(3, Phase::Ok);
     let look = |offset| Operation::Committed(Committed { group: "g".into(), at: Place::of("t", 0), offset });

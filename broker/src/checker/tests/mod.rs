@@ -62,8 +62,13 @@ impl Story {
 
     /// A send by producer 7, epoch 0.
     fn idempotent(self, sequence: i32, values: &[ValueId], phase: Phase, base: Option<i64>) -> Self {
+        self.in_life(0, sequence, values, phase, base)
+    }
+
+    /// A send by producer 7.
+    fn in_life(self, epoch: i32, sequence: i32, values: &[ValueId], phase: Phase, base: Option<i64>) -> Self {
         let mut batch = SendBatch::of(self.at(), values.to_vec());
-        (batch.producer_id, batch.producer_epoch, batch.sequence) = (Some(7), Some(0), Some(sequence));
+        (batch.producer_id, batch.producer_epoch, batch.sequence) = (Some(7), Some(epoch), Some(sequence));
         let end = SendBatch { base_offset: base, ..batch.clone() };
         self.whole(1, Operation::Send(batch), phase, Operation::Send(end))
     }

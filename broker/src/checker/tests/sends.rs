@@ -233,6 +233,39 @@ fn reordered_by_sequence_number_even_if_unknown() {
 }
 
 #[test]
+fn reordered_between_two_lives_of_a_producer() {
+    let of = |first, second| {
+        story()
+            .in_life(first, 5, &[1], Phase::Unknown, None)
+            .in_life(second, 0, &[2], Phase::Ok, Some(0))
+            .read(0, &[(0, 2), (1, 1)])
+    };
+    assert_eq!(of(0, 1).kinds(), [Kind::Reordered]);
+    of(1, 0).is_clean();
+}
+
+#[test]
+fn reordered_without_the_batch_between() {
+    let sent = |story: Story, sequence: i32, base: Option<i64>| {
+        let phase = if base.is_some() { Phase::Ok } else { Phase::Unknown };
+        story.idempotent(sequence, &[sequence.unsigned_abs().into()], phase, base)
+    };
+    let passed = || sent(sent(sent(story(), 1, Some(0)), 2, None), 3, Some(1));
+    assert_eq!(passed().read(0, &[(0, 1), (1, 3)]).kinds(), [Kind::Reordered]);
+    // The first that is known follows on nothing; something unknown stands between.
+    sent(sent(sent(story(), 2, None), 2 + 1, Some(1)), 4, Some(2)).read(1, &[(1, 3), (2, 4)]).is_clean();
+    let apart = sent(sent(sent(story(), 1, Some(0)), 2, None), 3, Some(2));
+    apart.stored(3, &[8], 3).read(0, &[(0, 1)]).read(2, &[(2, 3), (3, 8)]).is_clean();
+}
+
+#[test]
+fn reordered_not_where_a_refused_number_is_used_again() {
+    let refused = story().idempotent(0, &[1], Phase::Ok, Some(0)).idempotent(1, &[2], Phase::Fail, None);
+    let again = refused.idempotent(1, &[3], Phase::Ok, Some(1)).idempotent(2, &[4], Phase::Ok, Some(2));
+    again.read(0, &[(0, 1), (1, 3), (2, 4)]).is_clean();
+}
+
+#[test]
 fn reordered_within_a_batch() {
     let story = story().unknown(1, &[1, 2]).read(0, &[(0, 2), (1, 1)]);
     assert_eq!(story.kinds(), [Kind::Reordered]);

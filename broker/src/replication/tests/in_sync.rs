@@ -122,3 +122,15 @@ async fn a_record_of_another_reign_in_the_else_branch_ends_this_one() {
     cluster.append(2, "c", Acks::All).await.unwrap();
     cluster.all_hold(&[1, 2, 3], &["a", "b", "c"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_not_kept_alive_by_waiting_for_a_look_at_its_in_sync_set() {
+    let cluster = Cluster::start(1, 1, FlushMode::Ack).await;
+    let partition = cluster.partition(1);
+    cluster.brokers[&1].replicas.shutdown().await.unwrap();
+    let holders = || std::sync::Arc::strong_count(&partition);
+    let before = holders();
+    // As the end of a proposal does that comes late: nobody will take it out again.
+    partition.shared.isr_queue.push(&partition);
+    assert_eq!(holders(), before);
+}

@@ -3,17 +3,21 @@
 //! Each world has a process of its own ([`simulation::world`] says why), and that is `world`, beside this program.
 
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use simulation::seeds::{Seeds, Sum, run_one, run_seeds};
+use simulation::seeds::{Program, Seeds, Sum, run_one, run_seeds};
+use tidemark::rules::Rule;
 
 /// Whole clusters under a seed.
 #[derive(Debug, Parser)]
 struct Cli {
+    /// A rule that is out of force: does anybody notice?
+    #[arg(long, global = true, value_parser = rule)]
+    without: Option<Rule>,
     #[command(subcommand)]
     command: Command,
 }
@@ -42,20 +46,26 @@ enum Command {
     },
 }
 
+fn rule(name: &str) -> Result<Rule, String> {
+    Rule::named(name).ok_or_else(|| "there is no such rule; broker/src/rules.rs names all of them".to_owned())
+}
+
 fn main() -> anyhow::Result<ExitCode> {
-    let world = std::env::current_exe()?.with_file_name("world");
-    anyhow::ensure!(world.exists(), "{} is missing: build the package simulation", world.display());
-    let all_well = match Cli::parse().command {
+    let path = std::env::current_exe()?.with_file_name("world");
+    anyhow::ensure!(path.exists(), "{} is missing: build the package simulation", path.display());
+    let cli = Cli::parse();
+    let world = Program { path: &path, without: cli.without };
+    let all_well = match cli.command {
         Command::Run { seeds, minutes, jobs } => {
             let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-            run(&world, seeds, minutes, jobs)?
+            run(world, seeds, minutes, jobs)?
         }
-        Command::Replay { seed, tell } => replay(&world, seed, &tell)?,
+        Command::Replay { seed, tell } => replay(world, seed, &tell)?,
     };
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run(world: &Path, seeds: Seeds, minutes: Option<u64>, jobs: usize) -> anyhow::Result<bool> {
+fn run(world: Program<'_>, seeds: Seeds, minutes: Option<u64>, jobs: usize) -> anyhow::Result<bool> {
     let began = now();
     let until = minutes.map(|minutes| began + Duration::from_secs(minutes * 60));
     let mut sum = Sum::default();
@@ -71,7 +81,7 @@ fn run(world: &Path, seeds: Seeds, minutes: Option<u64>, jobs: usize) -> anyhow:
     Ok(sum.failed == 0)
 }
 
-fn replay(world: &Path, seed: u64, tell: &str) -> anyhow::Result<bool> {
+fn replay(world: Program<'_>, seed: u64, tell: &str) -> anyhow::Result<bool> {
     let directory = tempfile::tempdir()?;
     let trace: PathBuf = directory.path().join("trace");
     let ended = run_one(world, seed, directory.path(), Some((&trace, tell)))?;

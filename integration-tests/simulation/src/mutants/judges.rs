@@ -14,8 +14,6 @@ pub enum Judge {
     Stories,
     /// The broker's unit tests below this module.
     Units(&'static str),
-    /// Nobody yet, or nobody ever, for this reason.
-    Nobody(&'static str),
 }
 
 /// One election.
@@ -32,8 +30,6 @@ const PARTING: Bounds = Bounds { epochs: 3, expiries: 1, hand_overs: 2, ..Bounds
 /// Two brokers in sync, of which one comes back with less.
 const RETURNING: Bounds =
     Bounds { in_sync: 2, writes: 1, epochs: 2, crashes: 1, expiries: 1, ..Bounds::CALM };
-
-const NOT_YET: &str = "not yet judged: for the simulation of whole brokers";
 
 /// Who is asked about this rule.
 #[must_use]
@@ -88,15 +84,6 @@ pub const fn judge_of(rule: Rule) -> Judge {
         | Rule::RecoveryPointIsDurable
         | Rule::CutLowersRecoveryPoint
         | Rule::FailedFsyncPoisons => Judge::Units("storage::tests"),
-        Rule::DeletesOnProof => Judge::Nobody(NOT_YET),
-    }
-}
-
-/// Why a rule whose judge finds nothing is there all the same.
-#[must_use]
-pub const fn excuse_for(rule: Rule) -> Option<&'static str> {
-    match rule {
-        Rule::DeletesOnProof => Some(NOT_YET),
-        _ => None,
+        Rule::DeletesOnProof => Judge::Units("node::duties"),
     }
 }

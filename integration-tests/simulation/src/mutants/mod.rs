@@ -1,6 +1,6 @@
 //! Who notices when a rule is taken out: for each rule of [`tidemark::rules`], one by one.
 //!
-//! - [`judges`]: who is asked about which rule, and why some are noticed by nobody here
+//! - [`judges`]: who is asked about which rule
 //! - [`model`]: the model, searched or walked at random; [`programs`]: stories, unit tests and whole worlds, each a program
 //!   that is run without the rule
 //!
@@ -29,20 +29,17 @@ pub struct Row {
     pub rule: Rule,
     /// All who noticed, the one who is asked first before the others.
     pub noticed: Vec<Noticed>,
-    /// Why it may be that nobody does.
-    pub excuse: Option<&'static str>,
 }
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:<27}", self.rule.name())?;
-        match (self.noticed.split_first(), self.excuse) {
-            (Some((first, others)), _) => {
+        match self.noticed.split_first() {
+            Some((first, others)) => {
                 write!(f, "{}", first.by)?;
                 others.iter().try_for_each(|other| write!(f, "\n{:<27}{}", "", other.by))
             }
-            (None, Some(excuse)) => write!(f, "nobody: {excuse}"),
-            (None, None) => write!(f, "SURVIVES: nobody notices, and nobody knows why"),
+            None => write!(f, "SURVIVES: nobody notices"),
         }
     }
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use serde_json::Value;
 use tidemark::rules::Rule;
 
 use super::Noticed;
-use crate::seeds::{Ended, temporary};
+use crate::seeds::{Ended, Program, Seeds, run_one, run_seeds, temporary};
 
 /// A program that hangs without a rule has noticed as well.
 const SECONDS_MAX: &str = "300";
@@ -31,14 +31,6 @@ fn run(program: &Path, without: Option<Rule>, arguments: &[&str]) -> anyhow::Res
     command.arg(SECONDS_MAX).arg(program).args(arguments);
     command.env("TIDEMARK_WITHOUT", without.map_or("", Rule::name));
     command.output().with_context(|| format!("running {}", program.display()))
-}
-
-fn world(program: &Path, seed: u64, without: Option<Rule>) -> anyhow::Result<Ended> {
-    let folder = temporary()?;
-    let (number, path) = (seed.to_string(), folder.path().to_string_lossy().into_owned());
-    let output = run(program, without, &[&number, &path])?;
-    let verdict = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    Ok(Ended { seed, verdict, noise: String::from_utf8_lossy(&output.stderr).into_owned() })
 }
 
 fn words(output: &Output) -> String {
@@ -77,17 +69,25 @@ impl Programs {
     /// # Errors
     /// If the program cannot be run.
     pub fn seeds(&self, rule: Rule) -> anyhow::Result<Option<Noticed>> {
-        let Some((program, seeds)) = &self.world else { return Ok(None) };
-        for seed in 1..=*seeds {
-            let ended = world(program, seed, Some(rule))?;
-            if !ended.is_well() && world(program, seed, None)?.is_well() {
-                return Ok(Some(Noticed {
-                    by: format!("whole cluster: seed {seed}"),
-                    trace: ended.complaint(),
-                }));
+        let Some((path, seeds)) = &self.world else { return Ok(None) };
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let is_found = AtomicBool::new(false);
+        let mut found: Vec<Ended> = Vec::new();
+        let world = Program { path, without: Some(rule) };
+        let more = || !is_found.load(Ordering::Relaxed);
+        run_seeds(world, Seeds(1..seeds + 1), jobs, more, |ended| {
+            if !ended.is_well() {
+                is_found.store(true, Ordering::Relaxed);
+                found.push(ended);
             }
+        })?;
+        let Some(ended) = found.into_iter().min_by_key(|ended| ended.seed) else { return Ok(None) };
+        let folder = temporary()?;
+        if !run_one(Program { path, without: None }, ended.seed, folder.path(), None)?.is_well() {
+            return Ok(None);
         }
-        Ok(None)
+        let by = format!("whole cluster: seed {}, {} steps", ended.seed, ended.steps());
+        Ok(Some(Noticed { by, trace: ended.complaint() }))
     }
 
     /// The unit tests below `filter` that fail without the rule.

@@ -14,10 +14,8 @@ use tidemark::storage::forgetful::{self, Cut, Trouble};
 use tokio_util::sync::CancellationToken;
 use turmoil::Sim;
 
-use super::http::PORT;
 use super::plan::Plan;
-
-const KAFKA_PORT: u16 = 9092;
+use super::{http, kafka};
 
 /// One broker's place in the world.
 pub(super) struct Host {
@@ -154,10 +152,10 @@ fn config(plan: &Plan, id: u32, address: &str, data_dir: &std::path::Path) -> Co
     let mut config = Config::default();
     config.broker.id = i32::try_from(id).unwrap_or(i32::MAX);
     config.broker.data_dir = data_dir.to_string_lossy().into_owned();
-    config.broker.http_listen = format!("0.0.0.0:{PORT}");
-    config.broker.kafka_listen = format!("0.0.0.0:{KAFKA_PORT}");
-    config.broker.advertised_http = Some(format!("{address}:{PORT}"));
-    config.broker.advertised_kafka = Some(format!("{address}:{KAFKA_PORT}"));
+    config.broker.http_listen = format!("0.0.0.0:{}", http::PORT);
+    config.broker.kafka_listen = format!("0.0.0.0:{}", kafka::PORT);
+    config.broker.advertised_http = Some(format!("{address}:{}", http::PORT));
+    config.broker.advertised_kafka = Some(format!("{address}:{}", kafka::PORT));
     config.membership.session_timeout_ms = plan.session_timeout_ms;
     config.replication.flush_threads = 1;
     config.replication.replica_lag_ms_max = plan.replica_lag_ms;

@@ -125,13 +125,7 @@ impl Faults {
                 sim.set_max_message_latency(Duration::from_millis(self.chance.within(&(50..=800))));
                 self.cures.push((until, Cure::QuickNetwork));
             }
-            Kind::StoreAway => {
-                let all = self.chance.happens(500_000);
-                for which in (0..count).filter(|which| all || *which == one) {
-                    cluster.hosts[which].door.set(|vices| vices.away = true);
-                    self.cures.push((until, Cure::StoreBack(which)));
-                }
-            }
+            Kind::StoreAway => self.take_store_away(cluster, one, until),
             Kind::StoreVices => {
                 let vices = draw_vices(&mut self.chance);
                 cluster.hosts[one].door.set(|before| *before = Vices { away: before.away, ..vices });
@@ -169,6 +163,16 @@ impl Faults {
             }
             Kind::LeaseRevoked => self.revoke(cluster),
             Kind::Compaction => compact(cluster),
+            Kind::LeasesRearmed => cluster.store.rearm_leases(),
+        }
+    }
+
+    /// For one broker, or for all.
+    fn take_store_away(&mut self, cluster: &Cluster, one: usize, until: Duration) {
+        let all = self.chance.happens(500_000);
+        for which in (0..cluster.hosts.len()).filter(|which| all || *which == one) {
+            cluster.hosts[which].door.set(|vices| vices.away = true);
+            self.cures.push((until, Cure::StoreBack(which)));
         }
     }
 

@@ -23,6 +23,27 @@ pub(super) enum Outcome {
     Unknown,
 }
 
+/// What an answer tells of its partition, as far as it does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) leader_epoch: Option<i64>,
+    pub(super) high_watermark: Option<i64>,
+    pub(super) log_start: Option<i64>,
+}
+
+impl From<&Answer> for Marks {
+    fn from(answer: &Answer) -> Self {
+        Self {
+            leader_epoch: answer.number("tidemark-leader-epoch"),
+            high_watermark: answer.number("tidemark-high-watermark"),
+            log_start: answer.number("tidemark-start-offset"),
+        }
+    }
+}
+
+/// A producer's id, its epoch, and the number of a batch.
+pub(super) type Stamp = (i64, i16, i32);
+
 /// A send under way.
 #[derive(Debug)]
 pub(super) struct Sending {
@@ -52,7 +73,7 @@ impl History {
             deleted: None,
             retention: Some(false),
         };
-        self.0.borrow_mut().events.note(now_us(), 0, Operation::Topic(facts));
+        self.note(0, Operation::Topic(facts));
     }
 
     /// Values that nobody has sent.
@@ -63,21 +84,21 @@ impl History {
         (first..first + count).collect()
     }
 
-    /// A send begins, by an idempotent producer if an id and a sequence are given.
+    /// A send begins, by an idempotent producer if there is a stamp.
     pub(super) fn begin_send(
         &self,
         process: u64,
         at: Place,
         values: &[u64],
-        producer: Option<(i64, i64)>,
+        stamp: Option<Stamp>,
     ) -> Sending {
         let mut batch = SendBatch::of(at, values.to_vec());
-        if let Some((id, sequence)) = producer {
+        if let Some((id, epoch, sequence)) = stamp {
             batch.producer_id = Some(id);
-            batch.producer_epoch = Some(0);
-            batch.sequence = i32::try_from(sequence).ok();
+            batch.producer_epoch = Some(epoch.into());
+            batch.sequence = Some(sequence);
         }
-        let id = self.0.borrow_mut().events.begin(now_us(), process, Operation::Send(batch.clone()));
+        let id = self.begin(process, Operation::Send(batch.clone()));
         Sending { process, id, batch }
     }
 
@@ -112,21 +133,37 @@ impl History {
         at: Place,
         from: i64,
         records: &[(i64, Option<u64>)],
-        answer: &Answer,
+        marks: Marks,
     ) {
         let mut read = ReadBatch::of(at, Some(from));
         let record =
             |(offset, value): &(i64, Option<u64>)| ReadRecord { offset: *offset, value: *value, epoch: None };
         read.records = records.iter().map(record).collect();
-        read.leader_epoch = answer.number("tidemark-leader-epoch");
-        read.high_watermark = answer.number("tidemark-high-watermark");
-        read.log_start = answer.number("tidemark-start-offset");
-        self.0.borrow_mut().events.note(now_us(), process, Operation::Read(read));
+        read.leader_epoch = marks.leader_epoch;
+        read.high_watermark = marks.high_watermark;
+        read.log_start = marks.log_start;
+        self.note(process, Operation::Read(read));
     }
 
     /// What a replica holds at the end.
     pub(super) fn replica(&self, replica: Replica) {
-        self.0.borrow_mut().events.note(now_us(), 0, Operation::Replica(replica));
+        self.note(0, Operation::Replica(replica));
+    }
+
+    /// Anything begins; gives its number.
+    pub(super) fn begin(&self, process: u64, operation: Operation) -> u64 {
+        self.0.borrow_mut().events.begin(now_us(), process, operation)
+    }
+
+    /// It ends.
+    pub(super) fn end(&self, process: u64, id: u64, phase: Phase, operation: Operation) {
+        tracing::debug!(?phase, ?operation, "ended");
+        self.0.borrow_mut().events.end(now_us(), process, id, phase, operation);
+    }
+
+    /// Something of which only the end is worth telling.
+    pub(super) fn note(&self, process: u64, operation: Operation) {
+        self.0.borrow_mut().events.note(now_us(), process, operation);
     }
 
     /// How many sends were stored, refused, and left unknown.

@@ -6,6 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use turmoil::net::TcpStream;
 
+use super::history::Outcome;
+
 /// Where brokers listen for HTTP.
 pub(super) const PORT: u16 = 8082;
 /// What an answer may hold.
@@ -18,6 +20,16 @@ pub(super) enum Silence {
     NotSent,
     /// It may have been heard.
     NotAnswered,
+}
+
+impl Silence {
+    /// What it says of a send.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::NotSent => Outcome::Refused,
+            Self::NotAnswered => Outcome::Unknown,
+        }
+    }
 }
 
 /// An answer.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tidemark::checker::{Place, Replica, ReplicaEntry};
 
 use super::history::Outcome;
-use super::load::{Actor, TOPIC, read_once, send_once};
+use super::load::{Actor, TOPIC, look_at_all, read_once, send_once};
 
 /// How long, in simulated time, a healed cluster may take until all replicas are in sync.
 pub(super) const WHOLE_WITHIN: Duration = Duration::from_secs(120);
@@ -26,7 +26,8 @@ impl Findings {
     }
 }
 
-/// Waits until all replicas are in sync, sends a last batch to each partition, and reads everything.
+/// Waits until all replicas are in sync, sends a last batch to each partition, and reads everything, also what
+/// groups have committed.
 pub(super) async fn judges(mut actor: Actor, findings: Findings) -> turmoil::Result {
     let found = match tokio::time::timeout(WHOLE_WITHIN, look(&mut actor)).await {
         Ok(()) => Vec::new(),
@@ -48,6 +49,7 @@ async fn look(actor: &mut Actor) {
             actor.rest(500).await;
         }
     }
+    look_at_all(actor).await;
     for state in until_whole(actor).await {
         read_all(actor, state.partition, state.end).await;
         for broker in state.replicas {

@@ -4,7 +4,8 @@
 //! plan      what the seed draws before anything runs: sizes, speeds, which faults, how often
 //! cluster   the brokers: real code on turmoil's hosts, a door to the coordination store and a disk each
 //! faults    what goes wrong, when, and how it is healed
-//! http      the clients' way in: HTTP/1.1 over a simulated connection
+//! http      a way in: HTTP/1.1 over a simulated connection
+//! kafka     the other: Kafka's protocol
 //! load      the clients: producers, readers, members of groups, an administrator
 //! history   what the clients did and saw
 //! judge     everything healed: is the cluster whole, and is what it holds what the history allows?
@@ -23,6 +24,7 @@ mod plan;
 mod cluster;
 mod faults;
 mod http;
+mod kafka;
 mod load;
 mod history;
 mod judge;

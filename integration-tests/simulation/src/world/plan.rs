@@ -42,10 +42,12 @@ pub(super) enum Kind {
     LeaseRevoked,
     /// The store forgets its past.
     Compaction,
+    /// The store changes its leader: every lease has its whole time again.
+    LeasesRearmed,
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Kill,
         Self::PowerCut,
         Self::PowerCutOfAll,
@@ -62,6 +64,7 @@ impl Kind {
         Self::StoreVices,
         Self::LeaseRevoked,
         Self::Compaction,
+        Self::LeasesRearmed,
     ];
 }
 
@@ -74,6 +77,15 @@ pub(super) struct Administration {
     pub(super) min_isr: bool,
     /// Deletes a topic and makes it anew.
     pub(super) topics: bool,
+}
+
+/// Clients of the Kafka port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct KafkaClients {
+    /// Producers without and with sequence numbers.
+    pub(super) producers: (u32, u32),
+    /// Members of a classic group, and of one of the newer kind (KIP-848).
+    pub(super) members: (u32, u32),
 }
 
 /// One world's outline.
@@ -95,8 +107,10 @@ pub(super) struct Plan {
     pub(super) producers: (u32, u32),
     /// Readers.
     pub(super) readers: u32,
-    /// Members of one group.
+    /// Members of one group, over HTTP.
     pub(super) members: u32,
+    /// Clients of the Kafka port.
+    pub(super) kafka: KafkaClients,
     /// What an administrator does.
     pub(super) administration: Administration,
     /// How long a silent broker counts as alive.
@@ -129,12 +143,13 @@ impl Plan {
             latency_max: Duration::from_millis(chance.within(&(1..=30))),
             kinds,
             quiet: Duration::from_millis(chance.within(&(500..=6_000))),
-            producers: (
-                u32::try_from(chance.within(&(1..=3))).unwrap_or(1),
-                u32::try_from(chance.within(&(0..=2))).unwrap_or(0),
-            ),
-            readers: u32::try_from(chance.within(&(0..=2))).unwrap_or(0),
-            members: u32::try_from(chance.within(&(0..=2))).unwrap_or(0),
+            producers: (1 + some(&mut chance, 2), some(&mut chance, 2)),
+            readers: some(&mut chance, 2),
+            members: some(&mut chance, 2),
+            kafka: KafkaClients {
+                producers: (some(&mut chance, 1), some(&mut chance, 2)),
+                members: (some(&mut chance, 3), some(&mut chance, 3)),
+            },
             administration: Administration {
                 moves: chance.happens(250_000),
                 min_isr: chance.happens(250_000) && !loses_disk,
@@ -145,4 +160,8 @@ impl Plan {
             segment_bytes: chance.within(&(16_384..=80_000)),
         }
     }
+}
+
+fn some(chance: &mut Chance, most: u64) -> u32 {
+    u32::try_from(chance.within(&(0..=most))).unwrap_or(0)
 }

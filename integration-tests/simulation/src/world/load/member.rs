@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::history::Marks;
 use super::super::http::Answer;
 use super::reader::value_of;
 use super::{Actor, TOPIC};
@@ -54,7 +55,7 @@ fn note(actor: &Actor, answer: &Answer) {
     for (partition, records) in reads {
         let place = actor.place(i32::try_from(partition).unwrap_or(-1));
         let from = records[0].0;
-        actor.load.history.read(actor.process, place, from, &records, answer);
+        actor.load.history.read(actor.process, place, from, &records, Marks::from(answer));
     }
 }
 

@@ -1,8 +1,9 @@
-//! The clients: each on a host of its own, talking HTTP to any broker.
+//! The clients: each on a host of its own, talking HTTP to any broker, or Kafka's protocol to the right one.
 //!
 //! *Invariant:* every call ends, and every client ends soon after it is told to.
 
 mod admin;
+mod kafka;
 mod member;
 mod producer;
 mod reader;
@@ -13,11 +14,15 @@ use std::time::Duration;
 
 use coordinator_adapter::Chance;
 use tidemark::checker::Place;
+use tidemark::wire::Request;
 use turmoil::Sim;
 
 use super::history::History;
-use super::http::{Answer, Client, Silence};
+use super::http::{self, Answer, Silence};
+use super::kafka::{self as wire, Answered};
 use super::plan::Plan;
+use super::trace;
+pub(super) use kafka::group::look_at_all;
 pub(super) use producer::send_once;
 pub(super) use reader::read_once;
 
@@ -43,7 +48,8 @@ pub(super) struct Actor {
     /// Its number in the history.
     pub(super) process: u64,
     pub(super) chance: Chance,
-    http: Client,
+    http: http::Client,
+    wire: wire::Client,
     broker: u32,
 }
 
@@ -51,7 +57,14 @@ impl Actor {
     pub(super) fn new(load: &Load, seed: u64, process: u64) -> Self {
         let mut chance = Chance::new(seed.wrapping_add(process).rotate_left(31));
         let broker = pick(&mut chance, load.brokers);
-        Self { load: load.clone(), process, chance, http: Client::default(), broker }
+        Self {
+            load: load.clone(),
+            process,
+            chance,
+            http: http::Client::default(),
+            wire: wire::Client::default(),
+            broker,
+        }
     }
 
     /// Calls the broker that answered last; another one after an error.
@@ -72,6 +85,29 @@ impl Actor {
             self.broker = pick(&mut self.chance, self.load.brokers);
         }
         answer
+    }
+
+    /// Asks a broker through its Kafka port.
+    pub(super) async fn ask(&mut self, broker: u32, request: Request) -> Answered {
+        self.ask_all(broker, vec![request]).await.pop().unwrap_or(Err(Silence::NotSent))
+    }
+
+    /// Asks several things at once; an answer for each.
+    pub(super) async fn ask_all(&mut self, broker: u32, requests: Vec<Request>) -> Vec<Answered> {
+        let keys: Vec<_> = requests.iter().map(Request::key).collect();
+        let answers = self.wire.call_all(&format!("broker-{broker}"), CALL, requests).await;
+        let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+        tracing::debug!(broker, ?keys, answered, "asked");
+        answers
+    }
+
+    pub(super) fn any_broker(&mut self) -> u32 {
+        pick(&mut self.chance, self.load.brokers)
+    }
+
+    /// The simulated time.
+    pub(super) fn now_ms(&self) -> i64 {
+        i64::try_from(trace::now().as_millis()).unwrap_or(i64::MAX)
     }
 
     pub(super) async fn rest(&mut self, most_ms: u64) {
@@ -114,6 +150,18 @@ pub(super) fn start(sim: &mut Sim<'static>, plan: &Plan, seed: u64, load: &Load)
     }
     for number in 0..plan.members {
         sim.client(format!("member-{number}"), member::polls(actor()));
+    }
+    for number in 0..plan.kafka.producers.0 {
+        sim.client(format!("kafka-plain-{number}"), kafka::producer::plain(actor()));
+    }
+    for number in 0..plan.kafka.producers.1 {
+        sim.client(format!("kafka-exact-{number}"), kafka::producer::pipelines(actor()));
+    }
+    for number in 0..plan.kafka.members.0 {
+        sim.client(format!("classic-{number}"), kafka::classic::joins(actor()));
+    }
+    for number in 0..plan.kafka.members.1 {
+        sim.client(format!("consumer-{number}"), kafka::consumer::heartbeats(actor()));
     }
     sim.client("admin", admin::administers(actor(), plan.clone()));
 }

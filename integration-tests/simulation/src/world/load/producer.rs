@@ -27,7 +27,7 @@ pub(in crate::world) async fn send_once(actor: &mut Actor, partition: i32) -> Ou
     outcome
 }
 
-fn new_values(actor: &mut Actor) -> Vec<u64> {
+pub(super) fn new_values(actor: &mut Actor) -> Vec<u64> {
     let count = actor.chance.within(&(1..=4));
     actor.load.history.new_values(count)
 }
@@ -35,7 +35,7 @@ fn new_values(actor: &mut Actor) -> Vec<u64> {
 /// Sends each batch until it is known to be stored, or until the producer gives up.
 pub(super) async fn exactly_once(mut actor: Actor, number: u32) -> turmoil::Result {
     // One sequence for each partition, as the log keeps them.
-    let mut next = vec![0_i64; usize::try_from(actor.load.partitions).unwrap_or(0)];
+    let mut next = vec![0_i32; usize::try_from(actor.load.partitions).unwrap_or(0)];
     let mut life = 0;
     while !actor.is_over() {
         let partition = actor.partition();
@@ -45,7 +45,8 @@ pub(super) async fn exactly_once(mut actor: Actor, number: u32) -> turmoil::Resu
         headers.push(("producer-id", format!("exact-{number}-{life}")));
         headers.push(("producer-epoch", "0".to_owned()));
         headers.push(("producer-seq", next[at].to_string()));
-        let producer = (i64::from(number) * 1_000_000 + life, next[at]);
+        // Its name is no number; the ids that brokers give out are not negative.
+        let producer = (-1 - i64::from(number) * 1_000_000 - life, 0, next[at]);
         let place = actor.place(partition);
         let sending = actor.load.history.begin_send(actor.process, place, &values, Some(producer));
         let mut known = Outcome::Unknown;
@@ -91,8 +92,7 @@ fn lines(values: &[u64]) -> Vec<u8> {
 
 fn outcome(answer: &Result<Answer, Silence>) -> Outcome {
     match answer {
-        Err(Silence::NotSent) => Outcome::Refused,
-        Err(Silence::NotAnswered) => Outcome::Unknown,
+        Err(silence) => silence.outcome(),
         Ok(answer) if answer.is_success() => {
             let epoch = answer.number("tidemark-leader-epoch");
             let base_offset = answer.number("tidemark-base-offset");

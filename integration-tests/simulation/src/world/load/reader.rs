@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::history::Marks;
 use super::super::http::Answer;
 use super::{Actor, TOPIC};
 
@@ -37,11 +38,16 @@ pub(in crate::world) async fn read_once(
             records.push((offset, value_of(&record)));
         }
     }
-    actor.load.history.read(actor.process, actor.place(partition), from, &records, &answer);
+    actor.load.history.read(actor.process, actor.place(partition), from, &records, Marks::from(&answer));
     answer.number("tidemark-next-offset").or(Some(from))
 }
 
 /// The value that a record stands for: its first word.
 pub(super) fn value_of(record: &Value) -> Option<u64> {
-    record["value"].as_str()?.split(' ').next()?.parse().ok()
+    value_in(record["value"].as_str()?)
+}
+
+/// The same in a record's text.
+pub(super) fn value_in(text: &str) -> Option<u64> {
+    text.split(' ').next()?.parse().ok()
 }
