@@ -8,9 +8,10 @@ cd "$root"
 
 # The test binaries of the broker, with the switches: as cargo names them.
 test_binary() {
-    cargo test --package tidemark --features mutants --no-run "$@" 2>&1 | sed --quiet 's/.*(\(.*\))$/\1/p' | tail --lines=1
+    cargo test --profile simulation --package tidemark --features mutants --no-run "$@" 2>&1 | sed --quiet 's/.*(\(.*\))$/\1/p' | tail --lines=1
 }
 
+echo "building; the first time takes ten minutes" >&2
 stories=$(test_binary --test scenarios)
 units=$(test_binary --lib)
 if [ ! -x "$stories" ] || [ ! -x "$units" ]; then die "the test binaries of the broker were not built"; fi

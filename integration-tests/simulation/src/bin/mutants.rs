@@ -18,7 +18,7 @@ use tidemark::rules::Rule;
 const WALK_STEPS_MAX: u64 = 10_000_000;
 
 /// How many worlds are tried without a rule.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 25;
 
 #[derive(Default)]
 struct Wish {
@@ -54,12 +54,14 @@ fn row(rule: Rule, programs: &Programs) -> anyhow::Result<Row> {
             noticed.extend(walked(rule, WALK_STEPS_MAX));
         }
         Judge::Units(filter) => noticed.extend(programs.units(rule, filter)?),
-        Judge::Stories => {}
+        Judge::Stories => noticed.extend(programs.stories(rule)?),
     }
-    noticed.extend(programs.stories(rule)?);
-    // The dearest judge is asked where the model sees nothing.
-    if !matches!(judge_of(rule), Judge::Search(_)) {
+    // The dearest judge is asked where the model is not.
+    if noticed.is_empty() || !matches!(judge_of(rule), Judge::Search(_)) {
         noticed.extend(programs.seeds(rule)?);
+    }
+    if noticed.is_empty() {
+        noticed.extend(programs.stories(rule)?);
     }
     Ok(Row { rule, noticed })
 }

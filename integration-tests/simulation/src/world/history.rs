@@ -45,7 +45,7 @@ impl From<&Answer> for Marks {
 pub(super) type Stamp = (i64, i16, i32);
 
 /// A send under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sending {
     process: u64,
     id: u64,

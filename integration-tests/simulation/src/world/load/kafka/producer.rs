@@ -1,7 +1,7 @@
 //! Producers on the Kafka port.
 //!
 //! *Invariant:* a producer that does not know what became of a batch never uses its number for another: it begins a new
-//! epoch, as Kafka's own does (KIP-360).
+//! epoch, as Kafka's own does (KIP-360). What it gave up may be on its way still.
 
 use tidemark::record::{BatchBuilder, ProducerStamp};
 use tidemark::types::Offset;
@@ -61,6 +61,7 @@ struct Life {
 pub(in crate::world::load) async fn pipelines(mut actor: Actor) -> turmoil::Result {
     let mut topic = None;
     let mut life = None;
+    let mut late: Option<Late> = None;
     while !actor.is_over() {
         let Some(now) = &mut life else {
             life = begin(&mut actor).await;
@@ -69,13 +70,41 @@ pub(in crate::world::load) async fn pipelines(mut actor: Actor) -> turmoil::Resu
         };
         let partition = actor.partition();
         let waiting = number(&mut actor, now, partition);
-        if !deliver(&mut actor, &mut topic, now, partition, waiting).await {
+        let given_up = deliver(&mut actor, &mut topic, now, partition, waiting).await;
+        if let Some(one) = given_up.first() {
+            let request = produce(&actor, partition, ALL, &one.values, Some(now.stamp(one)));
+            late = Some(Late { partition, sequence: one.sequence, request });
             now.epoch += 1;
             now.next.fill(0);
+        } else if let Some(late) = late.take_if(|late| late.is_due(partition, now))
+            && let Some(leader) = leader(&mut actor, &mut topic, partition).await
+        {
+            let _ = actor.ask(leader, late.request).await;
         }
         actor.rest(400).await;
     }
     Ok(())
+}
+
+/// A batch that was given up, still on its way: it arrives where only its epoch tells that it comes too late, behind
+/// batches of the epoch that came next.
+struct Late {
+    partition: i32,
+    sequence: i32,
+    request: Request,
+}
+
+impl Late {
+    fn is_due(&self, partition: i32, now: &Life) -> bool {
+        let next = now.next.get(usize::try_from(partition).unwrap_or(0));
+        self.sequence > 0 && self.partition == partition && next == Some(&self.sequence)
+    }
+}
+
+impl Life {
+    fn stamp(&self, one: &Waiting) -> ProducerStamp {
+        ProducerStamp { producer_id: self.id, producer_epoch: self.epoch, base_sequence: one.sequence }
+    }
 }
 
 async fn begin(actor: &mut Actor) -> Option<Life> {
@@ -106,25 +135,23 @@ fn number(actor: &mut Actor, life: &mut Life, partition: i32) -> Vec<Waiting> {
         .collect()
 }
 
-/// Whether all were stored; of those that were not, nobody knows.
+/// Sends batches until all are stored; gives back those of which nobody knows.
 async fn deliver(
     actor: &mut Actor,
     topic: &mut Option<Topic>,
     life: &Life,
     partition: i32,
     mut waiting: Vec<Waiting>,
-) -> bool {
-    for _ in 0..TRIES {
+) -> Vec<Waiting> {
+    let tries = if actor.chance.happens(100_000) { 1 } else { TRIES };
+    for _ in 0..tries {
         if let Some(leader) = leader(actor, topic, partition).await {
-            let stamp = |one: &Waiting| ProducerStamp {
-                producer_id: life.id,
-                producer_epoch: life.epoch,
-                base_sequence: one.sequence,
-            };
-            let request = |one: &Waiting| produce(actor, partition, ALL, &one.values, Some(stamp(one)));
+            // The first may be lost on its way, and those behind it not.
+            let is_lost = waiting.len() > 1 && actor.chance.happens(100_000);
+            let mut rest: Vec<Waiting> = waiting.drain(..usize::from(is_lost)).collect();
+            let request = |one: &Waiting| produce(actor, partition, ALL, &one.values, Some(life.stamp(one)));
             let requests = waiting.iter().map(request).collect();
             let answers = actor.ask_all(leader, requests).await;
-            let mut rest = Vec::new();
             for (one, answer) in waiting.into_iter().zip(answers) {
                 match outcome(&answer) {
                     stored @ Outcome::Stored(..) => actor.load.history.end_send(one.sending, stored),
@@ -134,15 +161,15 @@ async fn deliver(
             waiting = rest;
         }
         if waiting.is_empty() {
-            return true;
+            return waiting;
         }
         *topic = None;
         actor.rest(700).await;
     }
-    for one in waiting {
-        actor.load.history.end_send(one.sending, Outcome::Unknown);
+    for one in &waiting {
+        actor.load.history.end_send(one.sending.clone(), Outcome::Unknown);
     }
-    false
+    waiting
 }
 
 async fn leader(actor: &mut Actor, topic: &mut Option<Topic>, partition: i32) -> Option<u32> {
