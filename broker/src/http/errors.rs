@@ -34,7 +34,7 @@
 //! | 50305 | 503 | the leader's followers are quiet |
 //! | 50306, 50308 | 503 | the leader's disk is full, cannot be written |
 //! | 50307 | 503 | the leader is new and settles |
-//! | 50309 | 503 | the group's coordinator does not answer |
+//! | 50309 | 503 | the group's coordinator does not answer; `written` is `maybe` if offsets may have been kept |
 //! | 50310 | 503 | a deletion of records is not confirmed: `written` is `maybe` |
 //! | 50401..50404 | 504 | appended or sent, outcome unknown: `written` is `maybe` |
 //!
@@ -353,7 +353,9 @@ impl From<GroupCallError> for Problem {
             E::Refused(refused) => return Self::from(refused),
             E::Read(error) => return error.into(),
             E::NoPosition { .. } => Self::new(S::GONE, message).detail(2),
-            E::NoCoordinator { .. } => Self::new(S::SERVICE_UNAVAILABLE, message).detail(9),
+            E::NoCoordinator { written, .. } => {
+                Self::new(S::SERVICE_UNAVAILABLE, message).detail(9).written(written)
+            }
             E::NoOffsetsTopic(_) => Self::new(S::SERVICE_UNAVAILABLE, message).detail(9),
             E::Overloaded => Self::new(S::TOO_MANY_REQUESTS, message),
             E::Invalid { .. } => Self::bad_request(message),

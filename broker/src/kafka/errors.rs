@@ -164,6 +164,8 @@ pub(super) fn group_code(refusal: &GroupRefusal, for_broker: bool) -> ErrorCode 
     match refusal {
         GroupRefusal::Group(error) => group_error_code(error),
         GroupRefusal::Coordinator(CoordinatorError::NotCoordinator) => ErrorCode::NotCoordinator,
+        // Clients look for it anew after both; other brokers learn from this one that it may have been done.
+        GroupRefusal::Coordinator(CoordinatorError::Lost) => ErrorCode::CoordinatorNotAvailable,
         GroupRefusal::Coordinator(CoordinatorError::Overloaded) if for_broker => {
             ErrorCode::ThrottlingQuotaExceeded
         }

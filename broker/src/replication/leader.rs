@@ -387,9 +387,17 @@ impl LeaderState {
         self.advance();
     }
 
-    /// Whether this is a version of the record in the same reign.
+    /// Whether this is a version of the record in the same reign, of the same topic: one that was made anew under its name
+    /// begins its epochs anew.
     pub(super) fn is_reign_of(&self, state: &PartitionState) -> bool {
-        state.leader.is_some_and(|leader| is_named(self.me, leader)) && state.leader_epoch == self.epoch()
+        self.is_topic_of(state)
+            && state.leader.is_some_and(|leader| is_named(self.me, leader))
+            && state.leader_epoch == self.epoch()
+    }
+
+    /// Whether this record is of the same topic, by identity.
+    pub(super) fn is_topic_of(&self, state: &PartitionState) -> bool {
+        state.topic_id == self.record.state.topic_id
     }
 
     pub(super) fn counted(&self) -> impl Iterator<Item = Incarnation> + '_ {

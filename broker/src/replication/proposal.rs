@@ -82,13 +82,15 @@ impl LeaderState {
     }
 
     /// Who may be taken in: a life that has reached the high watermark and the start of the epoch, by a fetch of this epoch
-    /// (rule 5).
+    /// (rule 5), and that does not lag. One whose disk takes nothing more stands at a high watermark that waits for it, and
+    /// would go and come for ever.
     fn joiner(&self, live: &Liveness, limits: &LeaderLimits, now: Instant) -> Option<Incarnation> {
         let fits = |known: &&Progress| {
             !self.record.state.isr.contains(&known.incarnation)
                 && self.has_reached(known.incarnation)
                 && live.may_be_live(known.incarnation)
                 && known.silence(now) <= limits.lag_max
+                && known.lag(self.log_end(), now) <= limits.lag_max
         };
         self.followers.iter().find(fits).map(|known| known.incarnation)
     }
@@ -130,6 +132,13 @@ impl LeaderState {
             _ => None,
         };
         if let Some(record) = newer {
+            if !self.is_topic_of(&record.state) {
+                // The topic was made anew. The record that this was for is gone, and with it whatever was proposed; the
+                // image will say so, too.
+                self.proposal = None;
+                self.propose_after = Some(now + PAUSE_AFTER_REFUSAL);
+                return Settled::Closed;
+            }
             if !self.is_reign_of(&record.state) {
                 return Settled::Superseded(record);
             }
@@ -167,5 +176,64 @@ impl LeaderState {
             // tries before: ask again.
             IsrOutcome::Committed(_) | IsrOutcome::NotSent => Settled::Again(open.proposal.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replication::follower::Asked;
+    use crate::replication::testing::{incarnation, now, state, tp};
+    use crate::types::{LeaderEpoch, Offset, TopicId};
+
+    fn leader(isr: &[i32], at: Instant) -> LeaderState {
+        let record = PartitionRecord { state: state(isr, 2), partition_epoch: PartitionEpoch(5) };
+        LeaderState::new(incarnation(1), record, Offset(0), Offset(0), Offset(0), at)
+    }
+
+    fn fetch(leader: &mut LeaderState, from: i32, end: i64, at: Instant) {
+        let asked = Asked { epoch: LeaderEpoch(1), offset: Offset(end), last_epoch: LeaderEpoch::NONE };
+        leader.answer_fetch(incarnation(from), asked, Offset(0), |epoch| (epoch, Offset(end)), at);
+    }
+
+    fn live() -> Liveness {
+        Liveness::unknown()
+    }
+
+    #[test]
+    fn a_record_of_a_topic_that_was_made_anew_closes_what_was_proposed_for_the_one_before() {
+        let start = now();
+        let mut leader = leader(&[1, 2], start);
+        let late = start + Duration::from_secs(30);
+        let proposal =
+            leader.propose(&tp(), &live(), &LeaderLimits::default(), late).expect("broker 2 has not fetched");
+        let anew = PartitionState { topic_id: TopicId(uuid::Uuid::from_u128(8)), ..state(&[1, 2], 2) };
+        let current = Some(PartitionRecord { state: anew, partition_epoch: PartitionEpoch(9) });
+        let settled = leader.settle(proposal.guard, IsrOutcome::Refused { current }, late);
+        assert_eq!(settled, Settled::Closed);
+        assert_eq!(leader.record().partition_epoch, PartitionEpoch(5), "it has nothing of the other topic");
+        assert!(!leader.has_open_proposal());
+    }
+
+    #[test]
+    fn a_follower_that_can_append_nothing_is_not_taken_in_and_put_out_for_ever() {
+        let start = now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut leader = leader(&[1, 2], start);
+        leader.note_log(Offset(10), Offset(10));
+        // Its disk is full: it asks for the same again and again, and the high watermark waits for it.
+        for second in 0..=11 {
+            fetch(&mut leader, 2, 0, at(second));
+        }
+        let out = leader.propose(&tp(), &live(), &LeaderLimits::default(), at(11)).expect("it lags");
+        let committed = PartitionRecord { state: out.state, partition_epoch: PartitionEpoch(6) };
+        assert_eq!(leader.settle(out.guard, IsrOutcome::Committed(committed), at(11)), Settled::Closed);
+        fetch(&mut leader, 2, 0, at(12));
+        assert_eq!(leader.propose(&tp(), &live(), &LeaderLimits::default(), at(12)), None);
+        // Its disk takes records again.
+        fetch(&mut leader, 2, 10, at(13));
+        let back =
+            leader.propose(&tp(), &live(), &LeaderLimits::default(), at(13)).expect("it has caught up");
+        assert_eq!(back.joiner, Some(incarnation(2)));
     }
 }

@@ -54,8 +54,9 @@ pub use fetch_many::{FetchMany, FetchOne, FetchedOne, PartitionKey, Reader};
 pub use follow::{Came, FollowMember, FollowTopic, Follower, Standing, Standings};
 pub use forward::{Forward, ForwardError};
 pub use groups::{
-    Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, Poll, PollToken,
-    Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo, asked_by_broker, told_to_broker,
+    Assignment, GroupCallError, JoinGroup, JoinedGroup, Lag, LagOfPartition, MemberBeat, Poll, PollFailed,
+    PollToken, Polled, PolledPartition, ResetOfPartition, ResetOffsets, ResetTo, asked_by_broker,
+    told_to_broker,
 };
 pub use instances::{
     CommitInstance, CreatedInstance, InstanceError, InstancePosition, InstanceRecord, InstanceView,

@@ -72,7 +72,7 @@ impl Counter {
         })?;
         drop(queue);
         // A shard that is dropped drops whoever waits.
-        answer.await.map_err(|_| CoordinatorError::NotCoordinator)
+        answer.await.map_err(|_| CoordinatorError::Lost)
     }
 
     fn open(&self, queue: mpsc::Sender<Work>) {

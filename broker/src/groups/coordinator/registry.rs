@@ -51,6 +51,9 @@ pub enum CoordinatorError {
     /// It does, but still reads its log.
     #[error("the group's coordinator is loading")]
     LoadInProgress,
+    /// It ceased to be the coordinator before it answered: what was asked may have been done.
+    #[error("the group's coordinator stopped before it answered")]
+    Lost,
     /// Too much waits already.
     #[error("too many requests wait at the group's coordinator")]
     Overloaded,

@@ -21,6 +21,7 @@ use crate::http::names::{JSON, SERVED_BY};
 use crate::http::query::{Query, shown};
 use crate::http::render::{Reading, write_record};
 use crate::http::selection::{Bounds, Selection};
+use crate::replication::Written;
 use crate::service::{Poll, PollToken, Polled};
 
 /// Kafka's `max.poll.records`.
@@ -69,7 +70,11 @@ pub(in crate::http) async fn poll(
     };
     let wish: PollWish = parsed(&json_body(&door, request).await?)?;
     let token = wish.ack.as_deref().map(token::read).transpose()?;
-    let polled = door.service.poll_group(Poll { group, member, token, max_bytes, wait }).await?;
+    let polled = door.service.poll_group(Poll { group, member, token, max_bytes, wait }).await;
+    let polled = polled.map_err(|failed| {
+        let problem = Problem::from(failed.error);
+        if failed.committed { problem.written(Written::Yes) } else { problem }
+    })?;
     answer(&door, polled, max_bytes, max_records, reading)
 }
 

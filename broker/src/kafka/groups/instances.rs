@@ -24,6 +24,7 @@ impl Dispatch {
             Ok(Reply::Instance(answer)) => told_to_broker(&answer),
             Ok(_) => InstanceResponse::refused(ErrorCode::UnknownServerError),
             Err(CoordinatorError::NotCoordinator) => InstanceResponse::refused(ErrorCode::NotCoordinator),
+            Err(CoordinatorError::Lost) => InstanceResponse::refused(ErrorCode::CoordinatorNotAvailable),
             Err(CoordinatorError::LoadInProgress) => {
                 InstanceResponse::refused(ErrorCode::CoordinatorLoadInProgress)
             }

@@ -8,6 +8,7 @@ use super::instance_wire;
 use super::to_wire::request_of;
 use crate::groups::instances::InstanceCall;
 use crate::groups::{CoordinatorError, GroupId, Reply, Request};
+use crate::replication::Written;
 use crate::service::Service;
 use crate::service::forward::ForwardError;
 use crate::service::routing::Route;
@@ -17,8 +18,29 @@ use crate::wire;
 /// What one attempt came to.
 enum Attempt {
     Done(Reply),
+    /// Nothing was done.
     Again(String),
+    /// It may have been done.
+    Lost(String),
     Failed(GroupCallError),
+}
+
+impl Attempt {
+    fn unanswered(error: &ForwardError) -> Self {
+        match error {
+            ForwardError::NotSent(_) => Self::Again(error.to_string()),
+            ForwardError::Unknown(_) => Self::Lost(error.to_string()),
+        }
+    }
+}
+
+/// Whether this says that offsets were not kept.
+fn refuses_offsets(reply: &Reply) -> bool {
+    match reply {
+        Reply::Commit(Ok(offsets)) => offsets.iter().any(Result::is_err),
+        Reply::Commit(Err(_)) => true,
+        _ => false,
+    }
 }
 
 impl Service {
@@ -35,15 +57,31 @@ impl Service {
         };
         self.parts.metrics.group_requests.inc();
         let mut news = self.news(deadline);
+        let mut written = Written::No;
         loop {
             let reason = match self.attempt(&home, &group, &request, deadline).await {
-                Attempt::Done(reply) => return Ok(reply),
-                Attempt::Failed(error) => return Err(error),
-                Attempt::Again(reason) => reason,
+                // What is refused now may have been kept by an attempt before.
+                Attempt::Done(reply) if written == Written::No || !refuses_offsets(&reply) => {
+                    return Ok(reply);
+                }
+                Attempt::Done(_) => "it refuses now what it may have kept before".to_owned(),
+                Attempt::Failed(error) if written == Written::No => return Err(error),
+                Attempt::Failed(error) => error.to_string(),
+                Attempt::Again(reason) => {
+                    if news.wait(self.parts.clock.now()).await {
+                        continue;
+                    }
+                    reason
+                }
+                Attempt::Lost(reason) => {
+                    written = Written::Maybe;
+                    if news.wait(self.parts.clock.now()).await {
+                        continue;
+                    }
+                    reason
+                }
             };
-            if !news.wait(self.parts.clock.now()).await {
-                return Err(GroupCallError::NoCoordinator { reason });
-            }
+            return Err(GroupCallError::NoCoordinator { reason, written });
         }
     }
 
@@ -60,7 +98,7 @@ impl Service {
                 let longest = self.parts.groups.group_options().rebalance_timeout_ms_max;
                 let longest = Duration::from_millis(u64::from(longest));
                 let asked = self.parts.groups.handle(home.partition, request);
-                tokio::time::timeout(longest, asked).await.unwrap_or(Err(CoordinatorError::NotCoordinator))
+                tokio::time::timeout(longest, asked).await.unwrap_or(Err(CoordinatorError::Lost))
             }
             _ => Err(CoordinatorError::NotCoordinator),
         }
@@ -96,8 +134,9 @@ impl Service {
         match tokio::time::timeout_at(deadline.into(), asked).await {
             Ok(Ok(reply)) => Attempt::Done(reply),
             Ok(Err(CoordinatorError::Overloaded)) => Attempt::Failed(GroupCallError::Overloaded),
+            Ok(Err(CoordinatorError::Lost)) => Attempt::Lost(CoordinatorError::Lost.to_string()),
             Ok(Err(error)) => Attempt::Again(error.to_string()),
-            Err(_) => Attempt::Again("what it wrote is not committed yet".to_owned()),
+            Err(_) => Attempt::Lost("what it wrote is not committed yet".to_owned()),
         }
     }
 
@@ -121,9 +160,10 @@ impl Service {
                 // Kafka has a question of its own for groups of the other kind.
                 Told::OfTheOtherKind => self.describe_classic_there(home, leader, group, deadline).await,
                 Told::Again(reason) => Attempt::Again(reason),
+                Told::Lost(reason) => Attempt::Lost(reason),
                 Told::Overloaded => Attempt::Failed(GroupCallError::Overloaded),
             },
-            Err(error) => Attempt::Again(error.to_string()),
+            Err(error) => Attempt::unanswered(&error),
         }
     }
 
@@ -140,10 +180,11 @@ impl Service {
                 Told::Reply(reply) => Attempt::Done(reply),
                 Told::Overloaded => Attempt::Failed(GroupCallError::Overloaded),
                 Told::Again(reason) => Attempt::Again(reason),
-                Told::OfTheOtherKind => Attempt::Again("it answered another request".to_owned()),
+                Told::Lost(reason) => Attempt::Lost(reason),
+                Told::OfTheOtherKind => Attempt::Lost("it answered another request".to_owned()),
             },
-            Ok(_) => Attempt::Again("it answered another request".to_owned()),
-            Err(error) => Attempt::Again(error.to_string()),
+            Ok(_) => Attempt::Lost("it answered another request".to_owned()),
+            Err(error) => Attempt::unanswered(&error),
         }
     }
 
@@ -162,7 +203,7 @@ impl Service {
                 match reply_of(&asked, answer, self.parts.groups.group_options()) {
                     Told::Reply(reply) => Attempt::Done(reply),
                     Told::Overloaded => Attempt::Failed(GroupCallError::Overloaded),
-                    Told::Again(reason) => Attempt::Again(reason),
+                    Told::Again(reason) | Told::Lost(reason) => Attempt::Again(reason),
                     Told::OfTheOtherKind => Attempt::Again("the group changes its kind".to_owned()),
                 }
             }

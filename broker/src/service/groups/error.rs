@@ -1,6 +1,7 @@
 //! Why a question about a group has no good answer.
 
 use crate::groups::GroupError;
+use crate::replication::Written;
 use crate::service::{AdminError, FetchError};
 
 /// Why a group's request was not carried out, or may not have been.
@@ -24,6 +25,8 @@ pub enum GroupCallError {
     NoCoordinator {
         /// What the last attempt met.
         reason: String,
+        /// Whether an attempt may have kept what was to be kept.
+        written: Written,
     },
     /// A bound was reached.
     #[error("the broker is overloaded: try again shortly")]

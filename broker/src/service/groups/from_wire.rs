@@ -18,6 +18,8 @@ pub(super) enum Told {
     OfTheOtherKind,
     /// Ask again, there or elsewhere.
     Again(String),
+    /// Ask again; it may have been done.
+    Lost(String),
     /// There is too much to do there.
     Overloaded,
 }
@@ -81,7 +83,7 @@ fn replied<T>(read: Read<T>, reply: impl FnOnce(Result<T, GroupError>) -> Reply)
 }
 
 fn again(reason: &str) -> Told {
-    Told::Again(reason.to_owned())
+    Told::Lost(reason.to_owned())
 }
 
 fn nonsense() -> Stop {
@@ -94,6 +96,7 @@ fn check(code: ErrorCode, options: &GroupOptions) -> Read<()> {
         Meaning::Fine => Ok(()),
         Meaning::Refused(refused) => Err(Stop::Refused(refused)),
         Meaning::Again(reason) => Err(Stop::Told(Told::Again(reason))),
+        Meaning::Lost(reason) => Err(Stop::Told(Told::Lost(reason))),
         Meaning::Overloaded => Err(Stop::Told(Told::Overloaded)),
     }
 }

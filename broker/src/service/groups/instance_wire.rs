@@ -19,12 +19,15 @@ pub(super) fn reply_of(response: &InstanceResponse) -> Told {
     match response.error {
         ErrorCode::None => {}
         ErrorCode::ThrottlingQuotaExceeded => return Told::Overloaded,
-        other => return Told::Again(format!("it answered {other:?}")),
+        ErrorCode::NotCoordinator | ErrorCode::CoordinatorLoadInProgress => {
+            return Told::Again(format!("it answered {:?}", response.error));
+        }
+        other => return Told::Lost(format!("it answered {other:?}")),
     }
     let read = serde_json::from_slice::<Result<InstanceAnswer, InstanceRefusal>>(&response.answer);
     match read {
         Ok(answer) => Told::Reply(Reply::Instance(answer)),
-        Err(error) => Told::Again(format!("its answer cannot be read: {error}")),
+        Err(error) => Told::Lost(format!("its answer cannot be read: {error}")),
     }
 }
 

@@ -10,6 +10,7 @@ use super::members::unexpected;
 use crate::cluster::HostPort;
 use crate::groups::coordinator::offsets_topic;
 use crate::groups::{CoordinatorError, GroupId, GroupListing, GroupView, Reply, Request};
+use crate::replication::Written;
 use crate::service::Service;
 use crate::types::{BrokerId, PartitionIndex};
 use crate::wire;
@@ -31,7 +32,8 @@ impl Service {
     /// # Errors
     /// That nobody does now.
     pub async fn find_coordinator(&self, group: &GroupId) -> Result<(BrokerId, HostPort), GroupCallError> {
-        let nobody = |reason: &str| GroupCallError::NoCoordinator { reason: reason.to_owned() };
+        let nobody =
+            |reason: &str| GroupCallError::NoCoordinator { reason: reason.to_owned(), written: Written::No };
         let home = self.make_home_of(group, self.group_deadline()).await?;
         let image = self.image();
         let leader = image.leader_of(&home).filter(|leader| image.is_live(*leader));
@@ -83,7 +85,7 @@ impl Service {
     }
 
     async fn list_everywhere(&self, deadline: Instant) -> Result<Vec<GroupListing>, GroupCallError> {
-        let nobody = |reason: String| GroupCallError::NoCoordinator { reason };
+        let nobody = |reason: String| GroupCallError::NoCoordinator { reason, written: Written::No };
         let mut brokers = std::collections::BTreeSet::new();
         let image = self.image();
         let Some(topic) = image.topic(&offsets_topic()) else { return Ok(Vec::new()) };
@@ -101,7 +103,7 @@ impl Service {
         broker: BrokerId,
         deadline: Instant,
     ) -> Result<Vec<GroupListing>, GroupCallError> {
-        let nobody = |reason: String| GroupCallError::NoCoordinator { reason };
+        let nobody = |reason: String| GroupCallError::NoCoordinator { reason, written: Written::No };
         if broker == self.parts.me.broker {
             return self.list_groups_here().await.map_err(|error| nobody(error.to_string()));
         }

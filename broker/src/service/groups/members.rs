@@ -12,6 +12,7 @@ use crate::groups::{
     ConsumerHeartbeat, ConsumerHeartbeatReply, GroupError, GroupId, InstanceId, Leave, MemberDetail,
     MemberId, OffsetReset, Reply, Request, TopicIdPartition,
 };
+use crate::replication::Written;
 use crate::service::Service;
 use crate::types::TopicName;
 
@@ -195,5 +196,5 @@ const HTTP_CLIENT: &str = "http";
 /// A coordinator answered another question than was asked: our own mistake, and no reason to fall over.
 pub(super) fn unexpected(reply: &Reply) -> GroupCallError {
     tracing::error!(?reply, "a coordinator answered another question");
-    GroupCallError::NoCoordinator { reason: "it answered another question".to_owned() }
+    GroupCallError::NoCoordinator { reason: "it answered another question".to_owned(), written: Written::No }
 }

@@ -38,5 +38,5 @@ pub use error::GroupCallError;
 pub use instance_wire::{asked_by_broker, told_to_broker};
 pub use lag::{Lag, LagOfPartition};
 pub use members::{Assignment, JoinGroup, JoinedGroup, MemberBeat};
-pub use poll::{Poll, PollToken, Polled, PolledPartition};
+pub use poll::{Poll, PollFailed, PollToken, Polled, PolledPartition};
 pub use reset::{ResetOfPartition, ResetOffsets, ResetTo};

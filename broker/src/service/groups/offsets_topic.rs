@@ -6,6 +6,7 @@ use super::error::GroupCallError;
 use crate::cluster::TopicSpec;
 use crate::groups::coordinator::offsets_topic;
 use crate::groups::{GroupId, shard_of};
+use crate::replication::Written;
 use crate::service::{AdminError, Service};
 use crate::types::TopicPartition;
 
@@ -41,7 +42,10 @@ impl Service {
             if self.home_of(group).is_none() && !news.wait(self.parts.clock.now()).await {
                 return Err(match failed {
                     Some(error) => GroupCallError::NoOffsetsTopic(error),
-                    None => GroupCallError::NoCoordinator { reason: "its topic is not seen yet".to_owned() },
+                    None => GroupCallError::NoCoordinator {
+                        reason: "its topic is not seen yet".to_owned(),
+                        written: Written::No,
+                    },
                 });
             }
         }

@@ -67,6 +67,21 @@ pub struct Polled {
     pub partitions: Vec<PolledPartition>,
 }
 
+/// Why a poll brought nothing.
+#[derive(Debug)]
+pub struct PollFailed {
+    /// Why.
+    pub error: GroupCallError,
+    /// Whether what its token stands for was committed all the same.
+    pub committed: bool,
+}
+
+impl From<GroupCallError> for PollFailed {
+    fn from(error: GroupCallError) -> Self {
+        Self { error, committed: false }
+    }
+}
+
 /// What a poll brought of one partition.
 #[derive(Debug)]
 pub struct PolledPartition {
@@ -94,7 +109,7 @@ impl Service {
     ///
     /// # Errors
     /// Why there are none; [`GroupError::UnknownMember`] above all: the member is to join again.
-    pub async fn poll_group(&self, poll: Poll) -> Result<Polled, GroupCallError> {
+    pub async fn poll_group(&self, poll: Poll) -> Result<Polled, PollFailed> {
         let longest = Duration::from_millis(self.parts.options.fetch_wait_ms_max);
         let wait_until = self.parts.clock.now() + poll.wait.min(longest);
         let mut taken = Positions::new();
@@ -102,11 +117,22 @@ impl Service {
             let whose = Whose { group: &poll.group, member: &poll.member, epoch: token.epoch };
             taken = self.acknowledge(whose, &token.positions).await?;
         }
+        let committed = !taken.is_empty();
+        self.poll_from(&poll, taken, wait_until).await.map_err(|error| PollFailed { error, committed })
+    }
+
+    /// What comes after what was acknowledged.
+    async fn poll_from(
+        &self,
+        poll: &Poll,
+        mut taken: Positions,
+        wait_until: Instant,
+    ) -> Result<Polled, GroupCallError> {
         let turn = poll.token.as_ref().map_or(0, |token| token.turn);
         let mut epoch = poll.token.as_ref().map(|token| token.epoch);
         let mut stale = 0;
         loop {
-            let mut round = match self.next_round(&poll, epoch, &taken).await {
+            let mut round = match self.next_round(poll, epoch, &taken).await {
                 // Another request of the same member moved it meanwhile.
                 Err(GroupCallError::Refused(GroupError::StaleEpoch { .. })) if stale < STALE_MAX => {
                     (stale, epoch) = (stale + 1, None);
@@ -114,7 +140,7 @@ impl Service {
                 }
                 round => round?,
             };
-            if let Some(got) = self.read_in_round(&poll, &mut round, turn, wait_until).await? {
+            if let Some(got) = self.read_in_round(poll, &mut round, turn, wait_until).await? {
                 let partitions = self.told(&round, turn, got);
                 return Ok(Polled { epoch: round.beat.epoch, next_turn: turn.wrapping_add(1), partitions });
             }

@@ -12,6 +12,8 @@ pub(super) enum Meaning {
     Refused(GroupError),
     /// Somebody else is to be asked, or the same broker later.
     Again(String),
+    /// The same; it may have been done.
+    Lost(String),
     /// There is too much to do there.
     Overloaded,
 }
@@ -50,6 +52,10 @@ pub(super) fn meaning_of(code: ErrorCode, options: &GroupOptions) -> Meaning {
         C::InvalidRequest => {
             E::InvalidRequest { what: "the group's coordinator refuses the request as malformed" }
         }
-        other => return Meaning::Again(format!("it answered {other:?}")),
+        // These are said before anything is done.
+        C::NotCoordinator | C::CoordinatorLoadInProgress => {
+            return Meaning::Again(format!("it answered {code:?}"));
+        }
+        other => return Meaning::Lost(format!("it answered {other:?}")),
     })
 }

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 
 use super::GroupCallError;
 use crate::groups::{CommitOffset, GroupError, GroupId};
-use crate::service::ServiceOptions;
+use crate::replication::Written;
 use crate::service::test_support::{Bench, ME, OTHER, tp};
+use crate::service::{ForwardError, ServiceOptions};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName};
 use crate::wire::{
     ErrorCode, GroupRequest, GroupResponse, OffsetCommitResponse, OffsetResult, OffsetTopicResult, Request,
@@ -64,7 +65,44 @@ async fn without_a_coordinator_a_request_ends_at_its_deadline() {
     bench.lead(&tp(OFFSETS, 0), None, 1).await;
     let group = GroupId::from("g");
     let refused = bench.service.commit_offsets(&group, None, at(1)).await.unwrap_err();
-    assert!(matches!(refused, GroupCallError::NoCoordinator { .. }) && refused.is_retriable(), "{refused}");
+    assert!(
+        matches!(refused, GroupCallError::NoCoordinator { written: Written::No, .. }),
+        "nobody was asked: {refused}"
+    );
+    assert!(refused.is_retriable());
+}
+
+#[tokio::test]
+async fn a_commit_that_may_have_been_kept_is_never_told_as_not_written() {
+    let bench = bench(300).await;
+    bench.set_live(OTHER, true).await;
+    bench.lead(&tp(OFFSETS, 0), Some(OTHER), 1).await;
+    let answer = |error| {
+        let partitions = vec![OffsetResult { index: 0, error }];
+        let topics = vec![OffsetTopicResult { name: "t".to_owned(), partitions }];
+        Ok(Response::Group(GroupResponse::OffsetCommit(OffsetCommitResponse { topics })))
+    };
+    let lost = || Err(ForwardError::Unknown("the link broke".to_owned()));
+    let unsent = || Err(ForwardError::NotSent("nobody is there".to_owned()));
+    let group = GroupId::from("g");
+    let member = Some(("m".into(), 3));
+    let written = async |answers: Vec<Result<Response, ForwardError>>| {
+        for answer in answers {
+            bench.other.will_answer(answer);
+        }
+        match bench.service.commit_offsets(&group, member.clone(), at(5)).await {
+            Err(GroupCallError::NoCoordinator { written, .. }) => Some(written),
+            _ => None,
+        }
+    };
+    let fenced = || answer(ErrorCode::StaleMemberEpoch);
+    assert_eq!(written(vec![lost(), fenced()]).await, Some(Written::Maybe), "it may be why it is fenced now");
+    assert_eq!(
+        written(vec![answer(ErrorCode::CoordinatorNotAvailable), fenced()]).await,
+        Some(Written::Maybe)
+    );
+    assert_eq!(written(vec![unsent(), answer(ErrorCode::NotCoordinator), fenced()]).await, None);
+    assert_eq!(written(vec![lost(), answer(ErrorCode::None)]).await, None, "it is kept now");
 }
 
 #[tokio::test]

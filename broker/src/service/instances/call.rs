@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::InstanceError;
 use crate::groups::instances::{InstanceAnswer, InstanceCall, InstanceRefusal, InstanceVerb};
 use crate::groups::{GroupError, GroupId, InstanceName, Reply, Request};
+use crate::replication::Written;
 use crate::service::{FetchError, GroupCallError, Service};
 use crate::types::TopicPartition;
 
@@ -56,7 +57,10 @@ impl Service {
 /// An answer to another question than was asked: our own mistake, and no reason to fall over.
 pub(super) fn unexpected(answer: &impl std::fmt::Debug) -> InstanceError {
     tracing::error!(?answer, "a coordinator answered another question about an instance");
-    InstanceError::Call(GroupCallError::NoCoordinator { reason: "it answered another question".to_owned() })
+    InstanceError::Call(GroupCallError::NoCoordinator {
+        reason: "it answered another question".to_owned(),
+        written: Written::No,
+    })
 }
 
 /// What a refusal of `verb` means to who asked.
@@ -96,6 +100,7 @@ pub(super) fn error_of(refused: InstanceRefusal, verb: &InstanceVerb) -> Instanc
         // These two are for the poll that asked, which knows what to do.
         R::Fenced | R::Superseded => InstanceError::Call(GroupCallError::NoCoordinator {
             reason: "a later poll of the instance has taken over".to_owned(),
+            written: Written::No,
         }),
     }
 }
