@@ -38,7 +38,10 @@ pub(super) async fn look(shared: Arc<Shared>, group: &'static str, topic: String
     }
 }
 
+/// What is kept. An offset of 0 counts as nothing: a token also stands for partitions of which a poll had no room to tell
+/// anything, so that acknowledging it keeps 0 for those, and no member knows.
 fn kept_in(answer: &Value, topic: &str, partition: i32) -> Option<i64> {
     let all = answer["offsets"].as_array()?;
-    all.iter().find(|one| one["topic"] == topic && one["partition"] == partition)?["offset"].as_i64()
+    let one = all.iter().find(|one| one["topic"] == topic && one["partition"] == partition)?;
+    one["offset"].as_i64().filter(|offset| *offset > 0)
 }
