@@ -21,7 +21,8 @@ cargo build --package integration-tests --bin soak
 [ "$model" = no ] || cargo build --profile simulation --package simulation --bin model
 
 failed=0
-TIDEMARK_BIN=$(target_dir)/simulation/tidemark "$(target_dir)/debug/soak" "$@" || failed=1
+TIDEMARK_BIN=$(target_dir)/simulation/tidemark "$(target_dir)/debug/soak" "$@" || failed=$?
+[ "$failed" -ne 130 ] || exit 130 # Ctrl-C
 if [ "$model" = yes ]; then
     say "the model of replication, within larger bounds than the tests have, for $minutes minute(s) at most:"
     "$(target_dir)/simulation/model" larger minutes="$minutes" || failed=1

@@ -145,7 +145,12 @@ impl Commits {
         }
         let found = offset.map(|offset| Floor { offset, line, since: begun.line });
         match begun.floor.filter(|floor| offset.is_none_or(|offset| offset < floor.offset)) {
-            Some(floor) if kept.may_follow(floor, offset) => kept.floor = found,
+            Some(floor) if kept.may_follow(floor, offset) => {
+                // What was told as kept meanwhile stands above it.
+                if kept.floor.is_some_and(|now| now.line == floor.line) {
+                    kept.floor = found;
+                }
+            }
             Some(floor) => {
                 let now = offset.map_or_else(|| "nothing".to_owned(), |offset| offset.to_string());
                 let what = format!("group {}: {} was kept, then {now} was found", begun.key.0, floor.offset);

@@ -229,7 +229,8 @@ impl Sends {
             let stands = self.values[&batch.values[0]].stands;
             let place = stands.map_or(batch.place, |(place, ..)| place);
             let offset = stands.map(|(_, offset, _)| offset);
-            let one = Sequenced { epoch, sequence, offset, line: batch.line };
+            let values = i32::try_from(batch.values.len()).unwrap_or(i32::MAX);
+            let one = Sequenced { epoch, sequence, offset, values, line: batch.line };
             producers.entry((place, id)).or_default().push(one);
         }
         let mut producers: Vec<_> = producers.into_iter().collect();
@@ -248,6 +249,7 @@ struct Sequenced {
     sequence: i32,
     /// Where it stands, if anybody has seen it.
     offset: Option<i64>,
+    values: i32,
     line: u64,
 }
 
@@ -262,7 +264,7 @@ fn judge_producer(id: i64, known: &Known, lawful: Lawful, batches: &[Sequenced],
     let (mut last, mut passed): (Option<(Sequenced, i64)>, Option<Sequenced>) = (None, None);
     for batch in batches {
         let Some(offset) = batch.offset else {
-            passed = passed.or(Some(*batch));
+            passed = Some(*batch);
             continue;
         };
         let passed = passed.take();
@@ -279,7 +281,10 @@ fn judge_producer(id: i64, known: &Known, lawful: Lawful, batches: &[Sequenced],
             report.add(Kind::Reordered, &known.at, &[before.line, batch.line], what);
         }
         // Between two batches of which everything is known there is none of a number in between that was sent.
-        let passed = passed.filter(|passed| before.precedes(passed) && passed.precedes(batch));
+        // A number within the batch before was refused and given out anew, if numbers count values.
+        let behind = before.sequence.saturating_add(before.values);
+        let passed = passed
+            .filter(|passed| before.precedes(passed) && passed.precedes(batch) && passed.sequence >= behind);
         if let Some(passed) = passed.filter(|_| !lawful.compacted && known.is_whole(stands, offset)) {
             let what =
                 format!("producer {id}: {} at offset {offset}, without {}", told(batch), told(&passed));

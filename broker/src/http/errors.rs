@@ -351,6 +351,9 @@ impl From<GroupCallError> for Problem {
         let (message, retriable) = (error.to_string(), error.is_retriable());
         let problem = match error {
             E::Refused(refused) => return Self::from(refused),
+            E::InPart(refused) => {
+                return Self { message: message.into(), ..Self::from(refused) }.written(Written::Maybe);
+            }
             E::Read(error) => return error.into(),
             E::NoPosition { .. } => Self::new(S::GONE, message).detail(2),
             E::NoCoordinator { written, .. } => {

@@ -164,8 +164,10 @@ pub(super) fn group_code(refusal: &GroupRefusal, for_broker: bool) -> ErrorCode 
     match refusal {
         GroupRefusal::Group(error) => group_error_code(error),
         GroupRefusal::Coordinator(CoordinatorError::NotCoordinator) => ErrorCode::NotCoordinator,
-        // Clients look for it anew after both; other brokers learn from this one that it may have been done.
-        GroupRefusal::Coordinator(CoordinatorError::Lost) => ErrorCode::CoordinatorNotAvailable,
+        // Other brokers learn that it may have been done. Clients are told what all of them know in every answer: Java's
+        // gives up for good when offsets are refused in any other way.
+        GroupRefusal::Coordinator(CoordinatorError::Lost) if for_broker => ErrorCode::CoordinatorNotAvailable,
+        GroupRefusal::Coordinator(CoordinatorError::Lost) => ErrorCode::NotCoordinator,
         GroupRefusal::Coordinator(CoordinatorError::Overloaded) if for_broker => {
             ErrorCode::ThrottlingQuotaExceeded
         }

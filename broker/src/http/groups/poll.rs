@@ -73,7 +73,7 @@ pub(in crate::http) async fn poll(
     let polled = door.service.poll_group(Poll { group, member, token, max_bytes, wait }).await;
     let polled = polled.map_err(|failed| {
         let problem = Problem::from(failed.error);
-        if failed.committed { problem.written(Written::Yes) } else { problem }
+        if failed.written == Written::No { problem } else { problem.written(failed.written) }
     })?;
     answer(&door, polled, max_bytes, max_records, reading)
 }

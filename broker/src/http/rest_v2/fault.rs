@@ -226,7 +226,7 @@ impl From<GroupCallError> for Fault {
             }
             E::Overloaded => Self::new(StatusCode::TOO_MANY_REQUESTS, message).retriable(),
             E::Invalid { .. } => Self::unprocessable(message),
-            E::Refused(refused) => refused.into(),
+            E::Refused(refused) | E::InPart(refused) => refused.into(),
             E::NoPosition { .. } => Self::illegal_state(&message),
         }
     }

@@ -34,17 +34,23 @@ impl Attempt {
     }
 }
 
-/// Whether this says that offsets were not kept.
-fn refuses_offsets(reply: &Reply) -> bool {
+/// Whether this asks for something to be kept or forgotten, of which the answer is to say whether it was.
+fn keeps_something(request: &Request) -> bool {
+    matches!(request, Request::Commit(_) | Request::DeleteOffsets(_) | Request::DeleteGroup(_))
+}
+
+/// Whether this says that it was not done, or not all of it.
+fn refuses(reply: &Reply) -> bool {
     match reply {
         Reply::Commit(Ok(offsets)) => offsets.iter().any(Result::is_err),
-        Reply::Commit(Err(_)) => true,
+        Reply::Commit(Err(_)) | Reply::DeleteOffsets(Err(_)) | Reply::DeleteGroup(Err(_)) => true,
         _ => false,
     }
 }
 
 impl Service {
-    /// Asks the group's coordinator, wherever it is, and again while nobody is it or it is loading.
+    /// Asks the group's coordinator, wherever it is, and again while nobody is it or it is loading. A refusal after an
+    /// attempt of unknown outcome tells nothing of that one: it becomes a failure that says so.
     pub(in crate::service) async fn ask_group(&self, request: Request) -> Result<Reply, GroupCallError> {
         let deadline = self.group_deadline();
         let Some(group) = request.group().cloned() else {
@@ -60,28 +66,26 @@ impl Service {
         let mut written = Written::No;
         loop {
             let reason = match self.attempt(&home, &group, &request, deadline).await {
-                // What is refused now may have been kept by an attempt before.
-                Attempt::Done(reply) if written == Written::No || !refuses_offsets(&reply) => {
-                    return Ok(reply);
-                }
-                Attempt::Done(_) => "it refuses now what it may have kept before".to_owned(),
+                Attempt::Done(reply) if written == Written::No || !refuses(&reply) => return Ok(reply),
                 Attempt::Failed(error) if written == Written::No => return Err(error),
-                Attempt::Failed(error) => error.to_string(),
-                Attempt::Again(reason) => {
-                    if news.wait(self.parts.clock.now()).await {
-                        continue;
-                    }
-                    reason
+                Attempt::Done(_) => {
+                    let reason = "it refuses now what it may have done before".to_owned();
+                    return Err(GroupCallError::NoCoordinator { reason, written });
                 }
+                Attempt::Failed(error) => {
+                    return Err(GroupCallError::NoCoordinator { reason: error.to_string(), written });
+                }
+                Attempt::Again(reason) => reason,
                 Attempt::Lost(reason) => {
-                    written = Written::Maybe;
-                    if news.wait(self.parts.clock.now()).await {
-                        continue;
+                    if keeps_something(&request) {
+                        written = Written::Maybe;
                     }
                     reason
                 }
             };
-            return Err(GroupCallError::NoCoordinator { reason, written });
+            if !news.wait(self.parts.clock.now()).await {
+                return Err(GroupCallError::NoCoordinator { reason, written });
+            }
         }
     }
 

@@ -28,6 +28,9 @@ pub enum GroupCallError {
         /// Whether an attempt may have kept what was to be kept.
         written: Written,
     },
+    /// The group keeps some of the offsets, and refuses others.
+    #[error("some offsets are kept, others are not: {0}")]
+    InPart(GroupError),
     /// A bound was reached.
     #[error("the broker is overloaded: try again shortly")]
     Overloaded,
@@ -50,7 +53,7 @@ impl GroupCallError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         match self {
-            Self::Refused(refused) => *refused == GroupError::RebalanceInProgress,
+            Self::Refused(refused) | Self::InPart(refused) => *refused == GroupError::RebalanceInProgress,
             Self::NoCoordinator { .. } | Self::Overloaded => true,
             Self::NoOffsetsTopic(error) => !matches!(error, AdminError::Invalid { .. }),
             Self::Read(error) => error.is_retriable(),

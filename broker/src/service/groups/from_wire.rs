@@ -66,7 +66,7 @@ pub(super) fn reply_of(request: &Request, answer: GroupResponse, options: &Group
             let first = answer.groups.into_iter().next().ok_or_else(nonsense);
             replied(first.and_then(|group| classic_view(group, options)), Reply::Describe)
         }
-        _ => Err(again("it answered another request")),
+        _ => Err(lost("it answered another request")),
     };
     match read {
         Ok(reply) => Told::Reply(reply),
@@ -82,12 +82,12 @@ fn replied<T>(read: Read<T>, reply: impl FnOnce(Result<T, GroupError>) -> Reply)
     }
 }
 
-fn again(reason: &str) -> Told {
+fn lost(reason: &str) -> Told {
     Told::Lost(reason.to_owned())
 }
 
 fn nonsense() -> Stop {
-    Stop::Told(again("it left the group out of its answer"))
+    Stop::Told(lost("it left the group out of its answer"))
 }
 
 /// Stops at an error that concerns the whole answer.

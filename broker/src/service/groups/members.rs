@@ -196,5 +196,8 @@ const HTTP_CLIENT: &str = "http";
 /// A coordinator answered another question than was asked: our own mistake, and no reason to fall over.
 pub(super) fn unexpected(reply: &Reply) -> GroupCallError {
     tracing::error!(?reply, "a coordinator answered another question");
-    GroupCallError::NoCoordinator { reason: "it answered another question".to_owned(), written: Written::No }
+    GroupCallError::NoCoordinator {
+        reason: "it answered another question".to_owned(),
+        written: Written::Maybe,
+    }
 }

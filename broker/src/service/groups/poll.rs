@@ -18,6 +18,7 @@ use super::members::{plain_heartbeat, reset_of};
 use super::positions::{Positions, Whose};
 use super::read_many::{Got, Want};
 use crate::groups::{ConsumerHeartbeatReply, GroupError, GroupId, MemberId, TopicIdPartition};
+use crate::replication::Written;
 use crate::service::{Fetched, Service};
 use crate::types::{Offset, TopicPartition};
 
@@ -72,13 +73,19 @@ pub struct Polled {
 pub struct PollFailed {
     /// Why.
     pub error: GroupCallError,
-    /// Whether what its token stands for was committed all the same.
-    pub committed: bool,
+    /// Whether what its token stands for was committed all the same; `Maybe` if only some of it was.
+    pub written: Written,
 }
 
 impl From<GroupCallError> for PollFailed {
     fn from(error: GroupCallError) -> Self {
-        Self { error, committed: false }
+        Self { error, written: Written::No }
+    }
+}
+
+impl From<PollFailed> for GroupCallError {
+    fn from(failed: PollFailed) -> Self {
+        failed.error
     }
 }
 
@@ -117,8 +124,13 @@ impl Service {
             let whose = Whose { group: &poll.group, member: &poll.member, epoch: token.epoch };
             taken = self.acknowledge(whose, &token.positions).await?;
         }
-        let committed = !taken.is_empty();
-        self.poll_from(&poll, taken, wait_until).await.map_err(|error| PollFailed { error, committed })
+        let named = poll.token.as_ref().map_or(0, |token| token.positions.len());
+        let written = match taken.len() {
+            0 => Written::No,
+            kept if kept == named => Written::Yes,
+            _ => Written::Maybe,
+        };
+        self.poll_from(&poll, taken, wait_until).await.map_err(|error| PollFailed { error, written })
     }
 
     /// What comes after what was acknowledged.

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::GroupCallError;
 use super::members::reset_of;
+use super::poll::PollFailed;
 use crate::groups::{CommitOffset, GroupId, MemberId, OffsetReset, TopicIdPartition};
+use crate::replication::Written;
 use crate::service::{FetchError, OffsetQuery, Service};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName, TopicPartition};
 
@@ -69,7 +71,7 @@ impl Service {
         &self,
         whose: Whose<'_>,
         positions: &Positions,
-    ) -> Result<Positions, GroupCallError> {
+    ) -> Result<Positions, PollFailed> {
         let named: Vec<(TopicIdPartition, CommitOffset)> = positions
             .iter()
             .filter_map(|(one, offset)| {
@@ -93,7 +95,7 @@ impl Service {
         let member = Some((whose.member.clone(), whose.epoch));
         let results = self.commit_offsets(whose.group, member, commits).await?;
         let taken = keys.into_iter().zip(offsets).zip(results);
-        let mut kept = Positions::new();
+        let (mut kept, mut failed) = (Positions::new(), None);
         for ((one, offset), result) in taken {
             use crate::groups::GroupError as E;
             match result {
@@ -101,10 +103,11 @@ impl Service {
                     kept.insert(one, offset);
                 }
                 Err(E::NotAssigned { .. } | E::StaleEpoch { .. } | E::UnknownTopicOrPartition) => {}
-                Err(refused) => return Err(refused.into()),
+                Err(refused) => failed = failed.or(Some(refused)),
             }
         }
-        Ok(kept)
+        let written = if kept.is_empty() { Written::No } else { Written::Maybe };
+        failed.map_or(Ok(kept), |refused| Err(PollFailed { error: refused.into(), written }))
     }
 
     /// Where a member begins that has no position, or one that `lost` says cannot be read any more.

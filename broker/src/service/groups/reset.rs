@@ -86,8 +86,10 @@ impl Service {
             .await?;
         if !reset.dry_run && !moves.is_empty() {
             let offsets = moves.iter().map(commit_of).collect();
-            for result in self.commit_offsets(&reset.group, None, offsets).await.map_err(who_is_in)? {
-                result?;
+            let results = self.commit_offsets(&reset.group, None, offsets).await.map_err(who_is_in)?;
+            let some_kept = results.iter().any(Result::is_ok);
+            if let Some(refused) = results.into_iter().find_map(Result::err) {
+                return Err(if some_kept { GroupCallError::InPart(refused) } else { refused.into() });
             }
         }
         Ok(moves)

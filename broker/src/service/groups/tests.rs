@@ -99,7 +99,8 @@ async fn a_commit_that_may_have_been_kept_is_never_told_as_not_written() {
     assert_eq!(written(vec![lost(), fenced()]).await, Some(Written::Maybe), "it may be why it is fenced now");
     assert_eq!(
         written(vec![answer(ErrorCode::CoordinatorNotAvailable), fenced()]).await,
-        Some(Written::Maybe)
+        Some(Written::Maybe),
+        "so other brokers say it"
     );
     assert_eq!(written(vec![unsent(), answer(ErrorCode::NotCoordinator), fenced()]).await, None);
     assert_eq!(written(vec![lost(), answer(ErrorCode::None)]).await, None, "it is kept now");

@@ -37,19 +37,42 @@ mod strike;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::arguments::Wish;
 use crate::chance::Chance;
+use crate::report::Report;
 use crate::round::RoundPlan;
 
 /// How much of what the checker says is shown; `tidemark check` says all of it.
 const LINES_SHOWN: usize = 40;
+/// How shells say that somebody pressed Ctrl-C.
+const INTERRUPTED: u8 = 130;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let wish = arguments::read()?;
     println!("seed {}; histories of rounds that went wrong are kept in {}", wish.seed, wish.folder.display());
-    let mut report = report::Report::default();
+    let mut report = Report::default();
+    // Whatever a round has started ends with it, also if it is given up.
+    let was_stopped = tokio::select! {
+        ended = torture(&wish, &mut report) => ended.map(|()| false)?,
+        stopped = told_to_stop() => stopped.map(|()| true)?,
+    };
+    if was_stopped {
+        println!("stopped: the round under way is not judged");
+    }
+    println!("\n{report}");
+    Ok(match (was_stopped, report.is_clean()) {
+        (true, _) => ExitCode::from(INTERRUPTED),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+/// Round after round, for as long as was asked for.
+async fn torture(wish: &Wish, report: &mut Report) -> Result<()> {
     if wish.bite {
         bite::prove().await?;
     }
@@ -75,6 +98,15 @@ async fn main() -> Result<ExitCode> {
         }
         report.add(number, &outcome);
     }
-    println!("\n{report}");
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(())
+}
+
+/// Waits for Ctrl-C, or SIGTERM.
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
