@@ -10,13 +10,16 @@ fn world() -> Program<'static> {
 
 const TELL: &str = "tidemark=debug,coordinator_adapter=debug,simulation=debug,turmoil=info";
 
+/// One seed in which all kinds of clients are at work.
+const BUSY: u64 = 20;
+
 /// One seed in two processes, compared line by line.
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     let run = |name: &str| {
         let folder = temporary().unwrap();
         let trace = folder.path().join(name);
-        let ended = run_one(world(), 7, &folder.path().join("world"), Some((&trace, TELL))).unwrap();
+        let ended = run_one(world(), BUSY, &folder.path().join("world"), Some((&trace, TELL))).unwrap();
         (ended, std::fs::read_to_string(trace).unwrap())
     };
     let ((one, first), (other, second)) = (run("first"), run("second-time"));
