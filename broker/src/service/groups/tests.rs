@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::GroupCallError;
-use crate::groups::{CommitOffset, GroupError, GroupId};
+use super::{GroupCallError, Poll, PollToken};
+use crate::groups::{CommitOffset, GroupError, GroupId, TopicIdPartition};
 use crate::replication::Written;
 use crate::service::test_support::{Bench, ME, OTHER, tp};
 use crate::service::{ForwardError, ServiceOptions};
 use crate::types::{LeaderEpoch, Offset, PartitionIndex, TopicName};
 use crate::wire::{
-    ErrorCode, GroupRequest, GroupResponse, OffsetCommitResponse, OffsetResult, OffsetTopicResult, Request,
-    Response,
+    ConsumerGroupHeartbeatResponse, ErrorCode, GroupRequest, GroupResponse, OffsetCommitResponse,
+    OffsetResult, OffsetTopicResult, Request, Response,
 };
 
 const OFFSETS: &str = "__consumer_offsets";
@@ -34,6 +34,13 @@ fn at(offset: i64) -> Vec<CommitOffset> {
         leader_epoch: LeaderEpoch::NONE,
         metadata: String::new(),
     }]
+}
+
+/// Another broker's answer to a commit for the first partitions of `t`.
+fn committed(errors: &[ErrorCode]) -> Result<Response, ForwardError> {
+    let partitions = (0..).zip(errors).map(|(index, error)| OffsetResult { index, error: *error }).collect();
+    let topics = vec![OffsetTopicResult { name: "t".to_owned(), partitions }];
+    Ok(Response::Group(GroupResponse::OffsetCommit(OffsetCommitResponse { topics })))
 }
 
 async fn kept(bench: &Bench, group: &GroupId) -> Option<i64> {
@@ -77,11 +84,6 @@ async fn a_commit_that_may_have_been_kept_is_never_told_as_not_written() {
     let bench = bench(300).await;
     bench.set_live(OTHER, true).await;
     bench.lead(&tp(OFFSETS, 0), Some(OTHER), 1).await;
-    let answer = |error| {
-        let partitions = vec![OffsetResult { index: 0, error }];
-        let topics = vec![OffsetTopicResult { name: "t".to_owned(), partitions }];
-        Ok(Response::Group(GroupResponse::OffsetCommit(OffsetCommitResponse { topics })))
-    };
     let lost = || Err(ForwardError::Unknown("the link broke".to_owned()));
     let unsent = || Err(ForwardError::NotSent("nobody is there".to_owned()));
     let group = GroupId::from("g");
@@ -95,15 +97,56 @@ async fn a_commit_that_may_have_been_kept_is_never_told_as_not_written() {
             _ => None,
         }
     };
-    let fenced = || answer(ErrorCode::StaleMemberEpoch);
+    let fenced = || committed(&[ErrorCode::StaleMemberEpoch]);
     assert_eq!(written(vec![lost(), fenced()]).await, Some(Written::Maybe), "it may be why it is fenced now");
     assert_eq!(
-        written(vec![answer(ErrorCode::CoordinatorNotAvailable), fenced()]).await,
+        written(vec![committed(&[ErrorCode::CoordinatorNotAvailable]), fenced()]).await,
         Some(Written::Maybe),
         "so other brokers say it"
     );
-    assert_eq!(written(vec![unsent(), answer(ErrorCode::NotCoordinator), fenced()]).await, None);
-    assert_eq!(written(vec![lost(), answer(ErrorCode::None)]).await, None, "it is kept now");
+    assert_eq!(written(vec![unsent(), committed(&[ErrorCode::NotCoordinator]), fenced()]).await, None);
+    assert_eq!(written(vec![lost(), committed(&[ErrorCode::None])]).await, None, "it is kept now");
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_tells_what_became_of_its_token() {
+    let bench = Bench::new().await;
+    bench.topic("t", 2, &[]).await;
+    bench.topic(OFFSETS, 1, &[]).await;
+    bench.set_live(OTHER, true).await;
+    bench.lead(&tp(OFFSETS, 0), Some(OTHER), 1).await;
+    let topic = bench.image().topic(&TopicName::new("t").unwrap()).unwrap().id;
+    let one = |partition| (TopicIdPartition { topic, partition: PartitionIndex(partition) }, Offset(7));
+    let token = PollToken { epoch: 3, turn: 0, positions: [one(0), one(1)].into() };
+    let gone = ConsumerGroupHeartbeatResponse {
+        error: ErrorCode::UnknownMemberId,
+        error_message: None,
+        member_id: None,
+        member_epoch: 0,
+        heartbeat_interval_ms: 0,
+        assignment: None,
+    };
+    let written = async |errors: &[ErrorCode], beats: bool| {
+        bench.other.will_answer(committed(errors));
+        if beats {
+            let gone = GroupResponse::ConsumerGroupHeartbeat(gone.clone());
+            bench.other.will_answer(Ok(Response::Group(gone)));
+        }
+        let poll = Poll {
+            group: "g".into(),
+            member: "m".into(),
+            token: Some(token.clone()),
+            max_bytes: 1,
+            wait: Duration::ZERO,
+        };
+        bench.service.poll_group(poll).await.unwrap_err().written
+    };
+    use ErrorCode as E;
+    assert_eq!(written(&[E::None, E::None], true).await, Written::Yes);
+    assert_eq!(written(&[E::None, E::StaleMemberEpoch], true).await, Written::Maybe, "one is kept");
+    assert_eq!(written(&[E::StaleMemberEpoch; 2], true).await, Written::No);
+    assert_eq!(written(&[E::None, E::InvalidCommitOffsetSize], false).await, Written::Maybe, "one is kept");
+    assert_eq!(written(&[E::InvalidCommitOffsetSize; 2], false).await, Written::No);
 }
 
 #[tokio::test]
@@ -111,11 +154,6 @@ async fn another_broker_is_asked_in_kafkas_words_and_again_while_it_loads() {
     let bench = bench(20_000).await;
     bench.set_live(OTHER, true).await;
     bench.lead(&tp(OFFSETS, 0), Some(OTHER), 1).await;
-    let answer = |error| {
-        let partitions = vec![OffsetResult { index: 0, error }];
-        let topics = vec![OffsetTopicResult { name: "t".to_owned(), partitions }];
-        Ok(Response::Group(GroupResponse::OffsetCommit(OffsetCommitResponse { topics })))
-    };
     for error in [
         ErrorCode::CoordinatorLoadInProgress,
         ErrorCode::NotCoordinator,
@@ -123,7 +161,7 @@ async fn another_broker_is_asked_in_kafkas_words_and_again_while_it_loads() {
         ErrorCode::UnknownMemberId,
         ErrorCode::StaleMemberEpoch,
     ] {
-        bench.other.will_answer(answer(error));
+        bench.other.will_answer(committed(&[error]));
     }
     let group = GroupId::from("g");
     let member = Some(("m".into(), 3));

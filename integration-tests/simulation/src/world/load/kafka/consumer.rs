@@ -101,7 +101,8 @@ impl Member {
         })
     }
 
-    /// Takes what it is told to own; tells first what it lets go of.
+    /// Takes what it is told to own; tells first what it lets go of. What is only said again is not told again: a
+    /// coordinator that was replaced may say it from memory.
     fn takes(&mut self, actor: &Actor, group: &Group, told: ConsumerGroupHeartbeatResponse) {
         let before = self.me.epoch;
         let Some(assignment) = told.assignment else {
@@ -117,11 +118,14 @@ impl Member {
         if !lost.is_empty() {
             group.note_revoked(actor, &self.me, Some(lost));
         }
+        let is_new = before != told.member_epoch || now.iter().any(|one| !self.owns.contains_key(one));
         for partition in now {
             self.owns.entry(partition).or_insert(None);
         }
         self.me.epoch = told.member_epoch;
-        group.note_assigned(actor, &self.me, self.owns.keys().copied());
+        if is_new {
+            group.note_assigned(actor, &self.me, self.owns.keys().copied());
+        }
     }
 }
 
