@@ -221,3 +221,13 @@ fn commit_back_not_by_a_commit_of_unknown_outcome_that_lands_late() {
     let refused = story().commit(3, Phase::Ok).commit(3, Phase::Fail).commit(5, Phase::Ok).finds(Some(3));
     assert_eq!(refused.kinds(), [Kind::CommitBack]);
 }
+
+#[test]
+fn commit_back_behind_what_was_kept_while_a_late_commit_was_looked_at() {
+    let look = |offset| Operation::Committed(Committed { group: "g".into(), at: Place::of("t", 0), offset });
+    let mut story = story().commit(5, Phase::Ok).commit(3, Phase::Unknown);
+    let id = story.history.begin(0, 2, look(None));
+    let mut story = story.commit(9, Phase::Ok);
+    story.history.end(0, 2, id, Phase::Ok, look(Some(3)));
+    assert_eq!(story.finds(Some(5)).kinds(), [Kind::CommitBack]);
+}

@@ -266,6 +266,14 @@ fn reordered_not_where_a_refused_number_is_used_again() {
 }
 
 #[test]
+fn reordered_not_where_refused_numbers_are_given_out_anew_in_one_batch() {
+    let refused = story().idempotent(1, &[1], Phase::Fail, None).idempotent(2, &[2], Phase::Fail, None);
+    let anew =
+        refused.idempotent(1, &[3, 4, 5, 6], Phase::Ok, Some(0)).idempotent(5, &[7], Phase::Ok, Some(4));
+    anew.read(0, &[(0, 3), (1, 4), (2, 5), (3, 6), (4, 7)]).is_clean();
+}
+
+#[test]
 fn reordered_within_a_batch() {
     let story = story().unknown(1, &[1, 2]).read(0, &[(0, 2), (1, 1)]);
     assert_eq!(story.kinds(), [Kind::Reordered]);
