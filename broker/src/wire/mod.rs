@@ -32,6 +32,7 @@ mod private_tag;
 mod produce;
 mod request;
 mod response;
+mod texts;
 mod topic_ids;
 mod writer;
 

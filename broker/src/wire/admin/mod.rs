@@ -35,9 +35,10 @@ pub use describe_configs::{
     DescribedConfigs,
 };
 
-use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode, StrBytes};
+use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 
 use super::family::message_family;
+use super::texts::{maybe_text, text};
 use super::writer::FrameWriter;
 use super::{ApiKey, WireError};
 
@@ -59,12 +60,4 @@ message_family! {
     IncrementalAlterConfigs(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse), sent as 1;
     /// The cluster and its brokers.
     DescribeCluster(DescribeClusterRequest, DescribeClusterResponse), sent as 1;
-}
-
-fn text(text: StrBytes) -> String {
-    text.into_string()
-}
-
-fn maybe_text(text: Option<StrBytes>) -> Option<String> {
-    text.map(|text| text.into_string())
 }

@@ -1,31 +1,19 @@
 //! Every version of every message of administrators is read and written as the codec does.
 
-use bytes::{Bytes, BytesMut};
-use kafka_wire::{KafkaMessage, KafkaRequest, OutboundFrameLimits};
+use bytes::Bytes;
+use kafka_wire::KafkaRequest;
 use kafka_wire_core::KafkaEncode;
 
 use super::samples::{requests, responses};
 use super::*;
+use crate::wire::tests::bench::{framed, header, versions};
 use crate::wire::{
-    Request, RequestHeader, Response, WireLimits, decode_request, decode_response, encode_request,
-    encode_response,
+    Request, Response, WireLimits, decode_request, decode_response, encode_request, encode_response,
 };
-
-fn header(key: ApiKey, api_version: i16) -> RequestHeader {
-    RequestHeader { api_key: key.code(), api_version, correlation_id: 77, client_id: Some("me".into()) }
-}
-
-fn versions(key: ApiKey) -> std::ops::RangeInclusive<i16> {
-    let range = key.range();
-    range.min..=range.max
-}
 
 /// A request as the codec frames it in a version, read by us.
 fn read<M: KafkaRequest + KafkaEncode>(message: &M, version: i16) -> AdminRequest {
-    let mut bytes = BytesMut::new();
-    let (codec_version, limits) = (ApiVersion::new(version), OutboundFrameLimits::new(1 << 20));
-    kafka_wire::encode_request(&mut bytes, 77, Some("me".into()), message, codec_version, limits).unwrap();
-    let (_, request) = decode_request(bytes.freeze().slice(4..), &WireLimits::default()).unwrap();
+    let (_, request) = decode_request(framed(message, version), &WireLimits::default()).unwrap();
     let Request::Admin(request) = request else { panic!("{request:?}") };
     *request
 }
@@ -53,24 +41,6 @@ fn what_is_sent_is_what_is_read() {
         let version = *versions(response.key()).end();
         assert_eq!(written(response.clone(), version), response);
     }
-}
-
-#[test]
-fn flexible_versions_are_those_of_the_codec() {
-    fn check<M: KafkaMessage>(key: ApiKey) {
-        for version in versions(key) {
-            let codec_version = ApiVersion::new(version);
-            assert!(M::supports(codec_version), "{key:?} {version}");
-            assert_eq!(key.is_flexible(version), M::is_flexible(codec_version), "{key:?} {version}");
-        }
-    }
-    check::<kafka_wire::CreateTopicsRequest>(ApiKey::CreateTopics);
-    check::<kafka_wire::DeleteTopicsRequest>(ApiKey::DeleteTopics);
-    check::<kafka_wire::CreatePartitionsRequest>(ApiKey::CreatePartitions);
-    check::<kafka_wire::DescribeConfigsRequest>(ApiKey::DescribeConfigs);
-    check::<kafka_wire::AlterConfigsRequest>(ApiKey::AlterConfigs);
-    check::<kafka_wire::IncrementalAlterConfigsRequest>(ApiKey::IncrementalAlterConfigs);
-    check::<kafka_wire::DescribeClusterRequest>(ApiKey::DescribeCluster);
 }
 
 #[test]

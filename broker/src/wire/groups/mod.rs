@@ -54,9 +54,10 @@ pub use offset_fetch::{
 };
 pub use sync_group::{SyncAssignment, SyncGroupRequest, SyncGroupResponse};
 
-use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode, StrBytes};
+use kafka_wire_core::{ApiVersion, Decoder, KafkaDecode};
 
 use super::family::message_family;
+use super::texts::{into_texts, maybe_text, text, texts};
 use super::writer::FrameWriter;
 use super::{ApiKey, WireError};
 
@@ -90,20 +91,4 @@ message_family! {
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse), sent as 1;
     /// What such groups are now.
     ConsumerGroupDescribe(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse), sent as 1;
-}
-
-fn text(text: StrBytes) -> String {
-    text.into_string()
-}
-
-fn maybe_text(text: Option<StrBytes>) -> Option<String> {
-    text.map(|text| text.into_string())
-}
-
-fn texts(texts: Vec<StrBytes>) -> Vec<String> {
-    texts.into_iter().map(|text| text.into_string()).collect()
-}
-
-fn into_texts(texts: Vec<String>) -> Vec<StrBytes> {
-    texts.into_iter().map(Into::into).collect()
 }

@@ -1,12 +1,13 @@
 //! Every version of every message about groups is read and written as the codec does.
 
-use bytes::{Bytes, BytesMut};
-use kafka_wire::{KafkaMessage, KafkaRequest, OutboundFrameLimits};
+use bytes::Bytes;
+use kafka_wire::KafkaRequest;
 use kafka_wire_core::{KafkaEncode, TaggedFields};
 
 use super::samples::{requests, responses};
 use super::*;
 use crate::types::LeaderEpoch;
+use crate::wire::tests::bench::{framed, header, versions};
 use crate::wire::{
     ErrorCode, Request, RequestHeader, Response, WireLimits, decode_request, decode_response, encode_request,
     encode_response,
@@ -16,20 +17,13 @@ fn decode(frame: Bytes) -> Result<(RequestHeader, Request), WireError> {
     decode_request(frame, &WireLimits::default())
 }
 
-fn header(key: ApiKey, api_version: i16) -> RequestHeader {
-    RequestHeader { api_key: key.code(), api_version, correlation_id: 77, client_id: Some("me".into()) }
-}
-
 fn frame_of(request: GroupRequest) -> Bytes {
     Bytes::from(encode_request(77, "me", Request::Group(Box::new(request))).unwrap().concat()).slice(4..)
 }
 
 /// A request as the codec frames it in a version, read by us.
 fn read<M: KafkaRequest + KafkaEncode>(message: &M, version: i16) -> GroupRequest {
-    let mut bytes = BytesMut::new();
-    let (codec_version, limits) = (ApiVersion::new(version), OutboundFrameLimits::new(1 << 20));
-    kafka_wire::encode_request(&mut bytes, 77, Some("me".into()), message, codec_version, limits).unwrap();
-    let (_, request) = decode(bytes.freeze().slice(4..)).unwrap();
+    let (_, request) = decode(framed(message, version)).unwrap();
     let Request::Group(request) = request else { panic!("{request:?}") };
     *request
 }
@@ -42,11 +36,6 @@ fn written(response: GroupResponse, version: i16) -> GroupResponse {
         decode_response(key.code(), version, Bytes::from(chunks.concat()).slice(4..)).unwrap();
     let (77, Response::Group(response)) = (correlation, read) else { panic!("{key:?} {version}") };
     response
-}
-
-fn versions(key: ApiKey) -> std::ops::RangeInclusive<i16> {
-    let range = key.range();
-    range.min..=range.max
 }
 
 #[test]
@@ -62,30 +51,6 @@ fn what_is_sent_is_what_is_read() {
         let version = *versions(response.key()).end();
         assert_eq!(written(response.clone(), version), response);
     }
-}
-
-#[test]
-fn flexible_versions_are_those_of_the_codec() {
-    fn check<M: KafkaMessage>(key: ApiKey) {
-        for version in versions(key) {
-            let codec_version = ApiVersion::new(version);
-            assert!(M::supports(codec_version), "{key:?} {version}");
-            assert_eq!(key.is_flexible(version), M::is_flexible(codec_version), "{key:?} {version}");
-        }
-    }
-    check::<kafka_wire::FindCoordinatorRequest>(ApiKey::FindCoordinator);
-    check::<kafka_wire::JoinGroupRequest>(ApiKey::JoinGroup);
-    check::<kafka_wire::SyncGroupRequest>(ApiKey::SyncGroup);
-    check::<kafka_wire::HeartbeatRequest>(ApiKey::Heartbeat);
-    check::<kafka_wire::LeaveGroupRequest>(ApiKey::LeaveGroup);
-    check::<kafka_wire::OffsetCommitRequest>(ApiKey::OffsetCommit);
-    check::<kafka_wire::OffsetFetchRequest>(ApiKey::OffsetFetch);
-    check::<kafka_wire::OffsetDeleteRequest>(ApiKey::OffsetDelete);
-    check::<kafka_wire::ListGroupsRequest>(ApiKey::ListGroups);
-    check::<kafka_wire::DescribeGroupsRequest>(ApiKey::DescribeGroups);
-    check::<kafka_wire::DeleteGroupsRequest>(ApiKey::DeleteGroups);
-    check::<kafka_wire::ConsumerGroupHeartbeatRequest>(ApiKey::ConsumerGroupHeartbeat);
-    check::<kafka_wire::ConsumerGroupDescribeRequest>(ApiKey::ConsumerGroupDescribe);
 }
 
 /// Checks one kind of request in all its versions: `alter` makes of the newest form that of a version, on both sides.

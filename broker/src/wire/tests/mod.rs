@@ -1,12 +1,14 @@
 //! Every version of every message is read and written as the codec does.
 
-use bytes::{Bytes, BytesMut};
-use kafka_wire::{KafkaMessage, KafkaRequest, KafkaResponse, OutboundFrameLimits};
+use bytes::Bytes;
+use kafka_wire::{KafkaMessage, KafkaResponse};
 use kafka_wire_core::{ApiVersion, DecodeLimits, Decoder, KafkaDecode};
 
+use self::bench::{framed, header, versions};
 use super::*;
 use crate::types::{BrokerEpoch, BrokerId, Incarnation, LeaderEpoch, Offset, TopicId};
 
+pub(super) mod bench;
 mod others;
 mod records;
 
@@ -16,23 +18,6 @@ fn limits() -> WireLimits {
 
 fn topic_id() -> TopicId {
     TopicId(uuid::Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0))
-}
-
-fn header(key: ApiKey, api_version: i16) -> RequestHeader {
-    RequestHeader { api_key: key.code(), api_version, correlation_id: 77, client_id: Some("me".into()) }
-}
-
-fn versions(key: ApiKey) -> std::ops::RangeInclusive<i16> {
-    let range = supported_apis().iter().find(|range| range.key == key).unwrap();
-    range.min..=range.max
-}
-
-/// A request as the codec frames it, without its length.
-fn framed(request: &(impl KafkaRequest + kafka_wire_core::KafkaEncode), version: i16) -> Bytes {
-    let mut bytes = BytesMut::new();
-    let (version, limits) = (ApiVersion::new(version), OutboundFrameLimits::new(1 << 20));
-    kafka_wire::encode_request(&mut bytes, 77, Some("me".into()), request, version, limits).unwrap();
-    bytes.freeze().slice(4..)
 }
 
 /// Chunks as one frame, without its length, which is checked.
@@ -211,6 +196,26 @@ fn flexible_versions_are_those_of_the_codec() {
     check::<kafka_wire::DeleteRecordsRequest>(ApiKey::DeleteRecords);
     check::<kafka_wire::OffsetForLeaderEpochRequest>(ApiKey::OffsetForLeaderEpoch);
     check::<kafka_wire::InitProducerIdRequest>(ApiKey::InitProducerId);
+    check::<kafka_wire::FindCoordinatorRequest>(ApiKey::FindCoordinator);
+    check::<kafka_wire::JoinGroupRequest>(ApiKey::JoinGroup);
+    check::<kafka_wire::SyncGroupRequest>(ApiKey::SyncGroup);
+    check::<kafka_wire::HeartbeatRequest>(ApiKey::Heartbeat);
+    check::<kafka_wire::LeaveGroupRequest>(ApiKey::LeaveGroup);
+    check::<kafka_wire::OffsetCommitRequest>(ApiKey::OffsetCommit);
+    check::<kafka_wire::OffsetFetchRequest>(ApiKey::OffsetFetch);
+    check::<kafka_wire::OffsetDeleteRequest>(ApiKey::OffsetDelete);
+    check::<kafka_wire::ListGroupsRequest>(ApiKey::ListGroups);
+    check::<kafka_wire::DescribeGroupsRequest>(ApiKey::DescribeGroups);
+    check::<kafka_wire::DeleteGroupsRequest>(ApiKey::DeleteGroups);
+    check::<kafka_wire::ConsumerGroupHeartbeatRequest>(ApiKey::ConsumerGroupHeartbeat);
+    check::<kafka_wire::ConsumerGroupDescribeRequest>(ApiKey::ConsumerGroupDescribe);
+    check::<kafka_wire::CreateTopicsRequest>(ApiKey::CreateTopics);
+    check::<kafka_wire::DeleteTopicsRequest>(ApiKey::DeleteTopics);
+    check::<kafka_wire::CreatePartitionsRequest>(ApiKey::CreatePartitions);
+    check::<kafka_wire::DescribeConfigsRequest>(ApiKey::DescribeConfigs);
+    check::<kafka_wire::AlterConfigsRequest>(ApiKey::AlterConfigs);
+    check::<kafka_wire::IncrementalAlterConfigsRequest>(ApiKey::IncrementalAlterConfigs);
+    check::<kafka_wire::DescribeClusterRequest>(ApiKey::DescribeCluster);
 }
 
 #[test]

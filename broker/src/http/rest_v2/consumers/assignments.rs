@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
 
-use super::partitions::{PartitionNames, no_body};
+use super::partitions::PartitionNames;
 use super::path::InstancePath;
+use super::required::Required;
 use crate::groups::instances::Subscription;
 use crate::http::door::Door;
-use crate::http::rest_v2::body::{Typed, command};
 use crate::http::rest_v2::fault::Fault;
 use crate::http::rest_v2::openapi::{RestInstanceParams, RestInstanceRefusals};
 use crate::http::rest_v2::told::{Told, nothing};
@@ -25,11 +25,8 @@ pub(in crate::http) async fn assign(
     State(door): State<Arc<Door>>,
     _: Told,
     InstancePath(group, instance): InstancePath,
-    request: Request,
+    Required(wish): Required<PartitionNames>,
 ) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    let wish: Option<PartitionNames> = command(&door, &parts.headers, body, Typed::Needed).await?;
-    let wish = wish.ok_or_else(|| no_body("{\"partitions\":[{\"topic\":…,\"partition\":0}]}"))?;
     let to = Subscription::Assigned(wish.named()?.into_iter().collect());
     door.service.subscribe_instance(&group, &instance, to).await?;
     Ok(nothing(&door))

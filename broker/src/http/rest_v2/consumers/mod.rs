@@ -12,7 +12,8 @@
 //!
 //! - `config` (pure): what an instance is created with; `address` (pure): where it is found; `lifecycle`: created, deleted
 //! - `subscription`, `assignments`, `positions`, `records`, `offsets`: the addresses under an instance
-//! - `path`: group and instance of an address; `partitions`: lists of partitions in bodies
+//! - `path`: group and instance of an address; `partitions`: lists of partitions in bodies; `required`: bodies that
+//!   may not be missing
 
 pub(in crate::http) mod assignments;
 pub(in crate::http) mod lifecycle;
@@ -24,3 +25,4 @@ mod address;
 mod config;
 mod partitions;
 mod path;
+mod required;

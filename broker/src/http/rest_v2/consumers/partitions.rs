@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::required::Wish;
 use crate::http::rest_v2::fault::Fault;
 use crate::types::{PartitionIndex, TopicName, TopicPartition};
 
@@ -25,6 +26,10 @@ pub(in crate::http) struct PartitionName {
 pub(in crate::http) struct PartitionNames {
     /// In no order.
     pub(super) partitions: Vec<PartitionName>,
+}
+
+impl Wish for PartitionNames {
+    const EXAMPLE: &'static str = "{\"partitions\":[{\"topic\":…,\"partition\":0}]}";
 }
 
 impl PartitionNames {
@@ -54,10 +59,4 @@ pub(super) fn named(topic: &str, partition: i32) -> Result<TopicPartition, Fault
 /// A topic's name, if it can be one.
 pub(super) fn topic_named(topic: &str) -> Result<TopicName, Fault> {
     TopicName::new(topic).map_err(|error| Fault::unprocessable(error.to_string()))
-}
-
-/// The refusal of a request that needs a body and has none.
-pub(super) fn no_body(example: &str) -> Fault {
-    let message = format!("Payload error. Null input provided. Data is required: send {example}");
-    Fault::unprocessable(message).code(42_206)
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::partitions::{PartitionNames, named, no_body};
+use super::partitions::{PartitionNames, named};
 use super::path::InstancePath;
+use super::required::{Required, Wish};
 use crate::groups::{GroupId, InstanceName};
 use crate::http::door::Door;
 use crate::http::instant::parse_ms;
-use crate::http::rest_v2::body::{Typed, command};
 use crate::http::rest_v2::fault::Fault;
 use crate::http::rest_v2::openapi::{RestInstanceParams, RestInstanceRefusals};
 use crate::http::rest_v2::told::{Told, nothing};
@@ -29,6 +29,10 @@ pub(in crate::http) struct PositionsWish {
     offsets: Option<Vec<OffsetWish>>,
     /// By time.
     timestamps: Option<Vec<TimestampWish>>,
+}
+
+impl Wish for PositionsWish {
+    const EXAMPLE: &'static str = "{\"offsets\":[{\"topic\":…,\"partition\":0,\"offset\":0}]}";
 }
 
 /// An offset to go on from.
@@ -75,11 +79,8 @@ pub(in crate::http) async fn seek(
     State(door): State<Arc<Door>>,
     _: Told,
     InstancePath(group, instance): InstancePath,
-    request: Request,
+    Required(wish): Required<PositionsWish>,
 ) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    let wish: Option<PositionsWish> = command(&door, &parts.headers, body, Typed::Needed).await?;
-    let wish = wish.ok_or_else(|| no_body("{\"offsets\":[{\"topic\":…,\"partition\":0,\"offset\":0}]}"))?;
     if wish.offsets.is_none() && wish.timestamps.is_none() {
         return Err(Fault::unprocessable("send \"offsets\" or \"timestamps\""));
     }
@@ -116,9 +117,9 @@ pub(in crate::http) async fn beginning(
     State(door): State<Arc<Door>>,
     _: Told,
     InstancePath(group, instance): InstancePath,
-    request: Request,
+    Required(wish): Required<PartitionNames>,
 ) -> Result<Response, Fault> {
-    seek_all(&door, &group, &instance, request, SeekTo::Beginning).await
+    seek_all(&door, &group, &instance, &wish, SeekTo::Beginning).await
 }
 
 /// Goes on from the next record to come; no partitions stand for all that the instance has.
@@ -132,21 +133,18 @@ pub(in crate::http) async fn end(
     State(door): State<Arc<Door>>,
     _: Told,
     InstancePath(group, instance): InstancePath,
-    request: Request,
+    Required(wish): Required<PartitionNames>,
 ) -> Result<Response, Fault> {
-    seek_all(&door, &group, &instance, request, SeekTo::End).await
+    seek_all(&door, &group, &instance, &wish, SeekTo::End).await
 }
 
 async fn seek_all(
     door: &Door,
     group: &GroupId,
     instance: &InstanceName,
-    request: Request,
+    wish: &PartitionNames,
     to: SeekTo,
 ) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    let wish: Option<PartitionNames> = command(door, &parts.headers, body, Typed::Needed).await?;
-    let wish = wish.ok_or_else(|| no_body("{\"partitions\":[{\"topic\":…,\"partition\":0}]}"))?;
     let mut partitions = wish.named()?;
     if partitions.is_empty() {
         partitions = door.service.instance(group, instance).await?.assignment;

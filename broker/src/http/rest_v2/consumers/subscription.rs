@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::partitions::{no_body, topic_named};
+use super::partitions::topic_named;
 use super::path::InstancePath;
+use super::required::{Required, Wish};
 use crate::groups::instances::{Dialect, Subscription};
 use crate::http::door::Door;
-use crate::http::rest_v2::body::{Typed, command};
 use crate::http::rest_v2::fault::Fault;
 use crate::http::rest_v2::openapi::{RestInstanceParams, RestInstanceRefusals};
 use crate::http::rest_v2::told::{Told, nothing};
@@ -28,6 +28,10 @@ pub(in crate::http) struct SubscriptionWish {
     topics: Option<Vec<String>>,
     /// A regular expression that matches their whole names.
     topic_pattern: Option<String>,
+}
+
+impl Wish for SubscriptionWish {
+    const EXAMPLE: &'static str = "{\"topics\":[…]} or {\"topic_pattern\":…}";
 }
 
 /// The topics that an instance is subscribed to.
@@ -65,11 +69,9 @@ pub(in crate::http) async fn subscribe(
     State(door): State<Arc<Door>>,
     _: Told,
     InstancePath(group, instance): InstancePath,
-    request: Request,
+    Required(wish): Required<SubscriptionWish>,
 ) -> Result<Response, Fault> {
-    let (parts, body) = request.into_parts();
-    let wish: Option<SubscriptionWish> = command(&door, &parts.headers, body, Typed::Needed).await?;
-    let to = match wish.ok_or_else(|| no_body("{\"topics\":[…]} or {\"topic_pattern\":…}"))? {
+    let to = match wish {
         SubscriptionWish { topics: Some(_), topic_pattern: Some(_) } => {
             let message = "Illegal state: subscription to topics and to a pattern are mutually exclusive: send one of them";
             return Err(Fault::new(StatusCode::CONFLICT, message).code(40_903));
