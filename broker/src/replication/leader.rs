@@ -302,13 +302,6 @@ impl LeaderState {
         starts.fold(own_start, Offset::min)
     }
 
-    /// Whether this life, which has fetched, should be looked at for taking it in. A hint only: the next tick of the keeper
-    /// looks at everyone.
-    #[must_use]
-    pub fn wants_to_join(&self, from: Incarnation) -> bool {
-        self.proposal.is_none() && !self.record.state.isr.contains(&from) && self.has_reached(from)
-    }
-
     /// Whether this life has reached the high watermark and the start of the epoch, by a fetch of this epoch (rule 5).
     pub(super) fn has_reached(&self, member: Incarnation) -> bool {
         let high_watermark = Some(self.high_watermark).filter(|_| rules::holds(Rule::JoinsAtHighWatermark));

@@ -81,18 +81,28 @@ impl LeaderState {
         Some(proposal)
     }
 
-    /// Who may be taken in: a life that has reached the high watermark and the start of the epoch, by a fetch of this epoch
-    /// (rule 5), and that does not lag. One whose disk takes nothing more stands at a high watermark that waits for it, and
-    /// would go and come for ever.
+    /// Whether this life, which has fetched, should be looked at for taking it in. A hint only: the next tick of the keeper
+    /// looks at everyone.
+    #[must_use]
+    pub fn wants_to_join(&self, from: Incarnation, limits: &LeaderLimits, now: Instant) -> bool {
+        self.proposal.is_none() && self.progress(from).is_some_and(|known| self.keeps_up(known, limits, now))
+    }
+
+    /// Who may be taken in: a life that keeps up, and that is not known to be gone.
     fn joiner(&self, live: &Liveness, limits: &LeaderLimits, now: Instant) -> Option<Incarnation> {
-        let fits = |known: &&Progress| {
-            !self.record.state.isr.contains(&known.incarnation)
-                && self.has_reached(known.incarnation)
-                && live.may_be_live(known.incarnation)
-                && known.silence(now) <= limits.lag_max
-                && known.lag(self.log_end(), now) <= limits.lag_max
-        };
+        let fits =
+            |known: &&Progress| self.keeps_up(known, limits, now) && live.may_be_live(known.incarnation);
         self.followers.iter().find(fits).map(|known| known.incarnation)
+    }
+
+    /// Whether this life is outside the ISR, has reached the high watermark and the start of the epoch by a fetch of this
+    /// epoch (rule 5), and does not lag. One whose disk takes nothing more stands at a high watermark that waits for it, and
+    /// would go and come for ever.
+    fn keeps_up(&self, known: &Progress, limits: &LeaderLimits, now: Instant) -> bool {
+        !self.record.state.isr.contains(&known.incarnation)
+            && self.has_reached(known.incarnation)
+            && known.silence(now) <= limits.lag_max
+            && known.lag(self.log_end(), now) <= limits.lag_max
     }
 
     /// Which members must go: those that lag, that are gone, or whose broker has begun a new life.
@@ -219,21 +229,26 @@ mod tests {
     fn a_follower_that_can_append_nothing_is_not_taken_in_and_put_out_for_ever() {
         let start = now();
         let at = |seconds| start + Duration::from_secs(seconds);
+        let limits = LeaderLimits::default();
         let mut leader = leader(&[1, 2], start);
         leader.note_log(Offset(10), Offset(10));
         // Its disk is full: it asks for the same again and again, and the high watermark waits for it.
         for second in 0..=11 {
             fetch(&mut leader, 2, 0, at(second));
         }
-        let out = leader.propose(&tp(), &live(), &LeaderLimits::default(), at(11)).expect("it lags");
+        let out = leader.propose(&tp(), &live(), &limits, at(11)).expect("it lags");
         let committed = PartitionRecord { state: out.state, partition_epoch: PartitionEpoch(6) };
         assert_eq!(leader.settle(out.guard, IsrOutcome::Committed(committed), at(11)), Settled::Closed);
         fetch(&mut leader, 2, 0, at(12));
-        assert_eq!(leader.propose(&tp(), &live(), &LeaderLimits::default(), at(12)), None);
+        assert!(
+            !leader.wants_to_join(incarnation(2), &limits, at(12)),
+            "nor is the keeper woken by each fetch"
+        );
+        assert_eq!(leader.propose(&tp(), &live(), &limits, at(12)), None);
         // Its disk takes records again.
         fetch(&mut leader, 2, 10, at(13));
-        let back =
-            leader.propose(&tp(), &live(), &LeaderLimits::default(), at(13)).expect("it has caught up");
+        assert!(leader.wants_to_join(incarnation(2), &limits, at(13)));
+        let back = leader.propose(&tp(), &live(), &limits, at(13)).expect("it has caught up");
         assert_eq!(back.joiner, Some(incarnation(2)));
     }
 }

@@ -205,7 +205,7 @@ impl Partition {
         inner.started.reached(leader.low_watermark(log_start), &mut effects.bells);
         let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0);
         let slice = log.slice(offset, log.end_offset(), max_bytes);
-        let look = !inner.isr_queued && leader.wants_to_join(from);
+        let look = !inner.isr_queued && leader.wants_to_join(from, &self.shared.limits, now);
         let high_watermark = leader.high_watermark();
         inner.isr_queued |= look;
         effects.look_at_isr = look;

@@ -57,7 +57,7 @@ impl Service {
     /// Moves the offsets of a group without members.
     ///
     /// # Errors
-    /// Why none was moved.
+    /// Why none was moved, or not all of them.
     pub async fn reset_offsets(&self, reset: ResetOffsets) -> Result<Vec<ResetOfPartition>, GroupCallError> {
         match self.describe_group(&reset.group).await {
             Ok(view) if !view.members.is_empty() => return Err(GroupError::NonEmptyGroup.into()),
@@ -87,10 +87,7 @@ impl Service {
         if !reset.dry_run && !moves.is_empty() {
             let offsets = moves.iter().map(commit_of).collect();
             let results = self.commit_offsets(&reset.group, None, offsets).await.map_err(who_is_in)?;
-            let some_kept = results.iter().any(Result::is_ok);
-            if let Some(refused) = results.into_iter().find_map(Result::err) {
-                return Err(if some_kept { GroupCallError::InPart(refused) } else { refused.into() });
-            }
+            verdict(&results)?;
         }
         Ok(moves)
     }
@@ -147,6 +144,13 @@ fn who_is_in(error: GroupCallError) -> GroupCallError {
     }
 }
 
+/// What became of them all. What is kept stays kept, whatever became of the others, and that must be told.
+fn verdict(results: &[Result<(), GroupError>]) -> Result<(), GroupCallError> {
+    let Some(refused) = results.iter().find_map(|result| result.as_ref().err()) else { return Ok(()) };
+    let some_kept = results.iter().any(Result::is_ok);
+    Err(if some_kept { GroupCallError::InPart(refused.clone()) } else { refused.clone().into() })
+}
+
 fn commit_of(one: &ResetOfPartition) -> CommitOffset {
     CommitOffset {
         topic: one.topic.clone(),
@@ -155,5 +159,21 @@ fn commit_of(one: &ResetOfPartition) -> CommitOffset {
         offset: one.to,
         leader_epoch: LeaderEpoch::NONE,
         metadata: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_that_is_kept_in_part_says_so() {
+        let (kept, refused) = (Ok(()), Err(GroupError::UnknownTopicOrPartition));
+        assert_eq!(verdict(&[]), Ok(()));
+        assert_eq!(verdict(&[kept.clone(), kept.clone()]), Ok(()));
+        let in_part = Err(GroupCallError::InPart(GroupError::UnknownTopicOrPartition));
+        assert_eq!(verdict(&[kept.clone(), refused.clone()]), in_part);
+        assert_eq!(verdict(&[refused.clone(), kept]), in_part);
+        assert_eq!(verdict(&[refused.clone(), refused]), Err(GroupError::UnknownTopicOrPartition.into()));
     }
 }
