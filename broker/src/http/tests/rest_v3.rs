@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Answer, Front};
 use crate::http::HttpOptions;
+use crate::service::test_support::{ME, tp};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -233,13 +234,19 @@ async fn many_records_are_answered_one_by_one_in_their_order() {
     assert_eq!(front.values().await, ["a", "b", "c"]);
 }
 
+/// A body that comes as it is sent.
+fn open_body() -> (mpsc::Sender<Result<Bytes, std::io::Error>>, Body) {
+    let (records, body) = mpsc::channel(1);
+    let body = futures_util::stream::unfold(body, async |mut body: mpsc::Receiver<_>| {
+        body.recv().await.map(|chunk| (chunk, body))
+    });
+    (records, Body::from_stream(body))
+}
+
 #[tokio::test]
 async fn a_receipt_comes_while_the_body_is_still_open() {
     let front = front(HttpOptions::default()).await;
-    let (records, body) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
-    let body = Body::from_stream(futures_util::stream::unfold(body, async |mut body| {
-        body.recv().await.map(|chunk| (chunk, body))
-    }));
+    let (records, body) = open_body();
     let path = front.v3("/topics/t/records").await;
     records.send(Ok(text("a").to_string().into())).await.unwrap();
     let response = tokio::time::timeout(PATIENCE, front.open("POST", &path, &[JSON], body)).await.unwrap();
@@ -254,6 +261,25 @@ async fn a_receipt_comes_while_the_body_is_still_open() {
     let rest = tokio::time::timeout(PATIENCE, Body::from_stream(receipts).collect()).await.unwrap();
     let rest: Value = serde_json::from_slice(&rest.unwrap().to_bytes()).unwrap();
     assert_eq!(rest["offset"], 2);
+}
+
+#[tokio::test]
+async fn an_open_stream_knows_the_partitions_that_came_after_it() {
+    let front = front(HttpOptions::default()).await;
+    let (records, body) = open_body();
+    let path = front.v3("/topics/t/records").await;
+    records.send(Ok(text("a").to_string().into())).await.unwrap();
+    let response = tokio::time::timeout(PATIENCE, front.open("POST", &path, &[JSON], body)).await.unwrap();
+    let grown = front.v3_ask("PATCH", "/topics/t", json!({"partitions_count": 3})).await;
+    assert_eq!(grown.status, StatusCode::OK, "{}", grown.body);
+    front.bench.lead(&tp("t", 2), Some(ME), 0).await;
+    let later = json!({"partition_id": 2, "value": {"type": "STRING", "data": "b"}});
+    records.send(Ok(later.to_string().into())).await.unwrap();
+    drop(records);
+    let receipts = tokio::time::timeout(PATIENCE, response.into_body().collect()).await.unwrap();
+    let receipts = receipts.unwrap().to_bytes();
+    let last = serde_json::Deserializer::from_slice(&receipts).into_iter::<Value>().last().unwrap().unwrap();
+    assert_eq!((&last["error_code"], &last["partition_id"]), (&json!(200), &json!(2)), "{last}");
 }
 
 #[tokio::test]

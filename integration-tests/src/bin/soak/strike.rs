@@ -284,7 +284,8 @@ impl Field {
             let asked = tokio::time::timeout(Duration::from_secs(5), api.json(method.clone(), path, wish));
             match asked.await {
                 Ok(Ok(answer)) if answer.status < 500 => return Ok(()),
-                Ok(other) => last = Some(format!("{other:?}")),
+                Ok(Ok(answer)) => last = Some(format!("{}: {}", answer.status, answer.text())),
+                Ok(Err(error)) => last = Some(format!("{error:#}")),
                 Err(_) => last = Some("no answer in time".to_owned()),
             }
         }

@@ -193,6 +193,10 @@ impl Exchange {
     }
 
     fn take(&mut self, chunk: &[u8]) {
+        // The topic may have grown since, or been set otherwise.
+        if let Some(topic) = self.door.service.image().topic(&self.topic.name) {
+            self.topic = Arc::clone(topic);
+        }
         self.scanner.take(chunk);
         self.scan();
     }
