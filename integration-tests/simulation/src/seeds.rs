@@ -43,6 +43,8 @@ impl FromStr for Seeds {
 pub struct Ended {
     /// Which.
     pub seed: u64,
+    /// The rule that was out of force in it.
+    pub without: Option<Rule>,
     /// What it said; null if it said nothing.
     pub verdict: Value,
     /// What it said on standard error.
@@ -62,8 +64,7 @@ impl Ended {
         if self.is_well() {
             return None;
         }
-        let mut text =
-            format!("seed {} fails; see it again with: make replay SEED={}\n", self.seed, self.seed);
+        let mut text = format!("seed {} fails; see it again with: {}\n", self.seed, self.replay());
         match self.verdict["anomalies"].as_array() {
             Some(anomalies) => {
                 anomalies.iter().for_each(|anomaly| text.push_str(&format!("    {anomaly}\n")))
@@ -71,6 +72,12 @@ impl Ended {
             None => text.push_str(&format!("    the world came to no end: {}\n", self.noise.trim())),
         }
         Some(text)
+    }
+
+    /// The command that shows it again.
+    fn replay(&self) -> String {
+        let without = self.without.map(|rule| format!(" WITHOUT={}", rule.name())).unwrap_or_default();
+        format!("make replay SEED={}{without}", self.seed)
     }
 
     /// How many steps it took.
@@ -181,7 +188,7 @@ pub fn run_one(
     if !in_time {
         noise.push_str(&format!("it was still busy after {} s", WORLD_MAX.as_secs()));
     }
-    Ok(Ended { seed, verdict, noise })
+    Ok(Ended { seed, without: world.without, verdict, noise })
 }
 
 /// Waits for a world; one that goes round in circles is killed.

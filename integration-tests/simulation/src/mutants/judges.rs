@@ -87,3 +87,17 @@ pub const fn judge_of(rule: Rule) -> Judge {
         Rule::DeletesOnProof => Judge::Units("node::duties"),
     }
 }
+
+/// A seed whose world is known to go wrong without this rule: it is tried before the others.
+#[must_use]
+pub const fn witness_of(rule: Rule) -> Option<u64> {
+    match rule {
+        Rule::ReadsCommitted | Rule::SequenceRepeats => Some(1),
+        Rule::MemberEpochFences => Some(2),
+        Rule::SequenceGaps => Some(3),
+        Rule::GenerationFences => Some(5),
+        Rule::ProducerEpochs => Some(24),
+        Rule::RecoveryVerifies => Some(50),
+        _ => None,
+    }
+}

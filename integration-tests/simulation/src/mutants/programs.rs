@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tidemark::rules::Rule;
 
 use super::Noticed;
+use super::judges::witness_of;
 use crate::seeds::{Ended, Program, Seeds, run_one, run_seeds, temporary};
 
 /// A program that hangs without a rule has noticed as well.
@@ -70,26 +71,12 @@ impl Programs {
     /// If the program cannot be run.
     pub fn seeds(&self, rule: Rule) -> anyhow::Result<Option<Noticed>> {
         let Some((path, seeds)) = &self.world else { return Ok(None) };
-        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-        let is_found = AtomicBool::new(false);
-        let mut found: Vec<Ended> = Vec::new();
-        let world = Program { path, without: Some(rule) };
-        let more = || !is_found.load(Ordering::Relaxed);
-        run_seeds(world, Seeds(1..seeds + 1), jobs, more, |ended| {
-            if !ended.is_well() {
-                is_found.store(true, Ordering::Relaxed);
-                found.push(ended);
-            }
-        })?;
-        found.sort_unstable_by_key(|ended| ended.seed);
-        for ended in found {
-            let folder = temporary()?;
-            if run_one(Program { path, without: None }, ended.seed, folder.path(), None)?.is_well() {
-                let by = format!("whole cluster: seed {}, {} steps", ended.seed, ended.steps());
-                return Ok(Some(Noticed { by, trace: ended.complaint() }));
-            }
+        if let Some(seed) = witness_of(rule)
+            && let Some(noticed) = first_of(path, rule, Seeds(seed..seed + 1))?
+        {
+            return Ok(Some(noticed));
         }
-        Ok(None)
+        first_of(path, rule, Seeds(1..seeds + 1))
     }
 
     /// The unit tests below `filter` that fail without the rule.
@@ -111,4 +98,28 @@ impl Programs {
         };
         Ok(Some(Noticed { by, trace: None }))
     }
+}
+
+/// The first of these worlds that does not end well without the rule, and does with it.
+fn first_of(path: &Path, rule: Rule, seeds: Seeds) -> anyhow::Result<Option<Noticed>> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let is_found = AtomicBool::new(false);
+    let mut found: Vec<Ended> = Vec::new();
+    let world = Program { path, without: Some(rule) };
+    let more = || !is_found.load(Ordering::Relaxed);
+    run_seeds(world, seeds, jobs, more, |ended| {
+        if !ended.is_well() {
+            is_found.store(true, Ordering::Relaxed);
+            found.push(ended);
+        }
+    })?;
+    found.sort_unstable_by_key(|ended| ended.seed);
+    for ended in found {
+        let folder = temporary()?;
+        if run_one(Program { path, without: None }, ended.seed, folder.path(), None)?.is_well() {
+            let by = format!("whole cluster: seed {}, {} steps", ended.seed, ended.steps());
+            return Ok(Some(Noticed { by, trace: ended.complaint() }));
+        }
+    }
+    Ok(None)
 }
