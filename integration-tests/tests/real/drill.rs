@@ -1,6 +1,5 @@
 //! `tidemark drill` on a real cluster, and `tidemark check` on the history that it writes.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use integration_tests::broker::{clean_environment, program};
 use integration_tests::cluster::{Cluster, Plan, Turn};
 use integration_tests::eventually::eventually;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const DRILL_DEADLINE: Duration = Duration::from_secs(180);
@@ -142,20 +142,89 @@ async fn a_drill_hurts_nobody_but_whom_it_was_told() -> Result<()> {
     let leader = cluster.partition("t", 0).await?.leader.context("a leader")?;
     let before = pids(&mut cluster)?;
     let other = leader % 3 + 1;
+    let pid_of_other = cluster.broker(other).process()?.id();
     let on_t = ["--kill-leader", "--topic", "t"];
     let cases = [
         (flags(&mut cluster, &[other], &on_t)?, format!("only these may be hurt: {other}")),
         (flags(&mut cluster, &[other], &["--restart-all"])?, format!("may not be hurt, only {other}")),
         (without_pids(flags(&mut cluster, &[1, 2, 3], &on_t)?), "give --kill-with, or --may-hurt".to_owned()),
         (with_pid(flags(&mut cluster, &[leader], &on_t)?, std::process::id()), "is no broker".to_owned()),
+        (with_pid(flags(&mut cluster, &[leader], &on_t)?, pid_of_other), format!("where broker {leader} is")),
+        (
+            with_pid(flags(&mut cluster, &[1, 2], &on_t)?, pid_of_other),
+            "cannot be broker 1 and broker 2".to_owned(),
+        ),
+        (
+            flags(&mut cluster, &[leader], &["--pause", "--topic", "none"])?,
+            "topic 'none' not found".to_owned(),
+        ),
     ];
     for (flags, hint) in cases {
         let (code, out, err) = drill(&mut cluster, &flags).await?;
         ensure!(code == 2 && err.contains(&hint), "{flags:?}: {code}: {out}{err}");
     }
     ensure!(pids(&mut cluster)? == before && cluster.brokers().iter_mut().all(|broker| broker.is_running()));
-    ensure!(!Path::new(&history_of(&cluster)).exists());
+    ensure!(std::fs::read(history_of(&cluster)).is_ok_and(|history| history.is_empty()));
     cluster.finish()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_tells_only_what_it_saw_and_leaves_nothing_behind() -> Result<()> {
+    let mut cluster = alone().await?;
+    let before = pids(&mut cluster)?;
+    let nothing = ["--kill-leader", "--kill-with", "true"];
+    let no_pause = ["--pause", "--pause-with", "true", "--resume-with", "true", "--pause-ms", "500"];
+    for (what, hint) in [(&nothing[..], "goes on answering"), (&no_pause[..], "goes on answering")] {
+        let flags = flags(&mut cluster, &[1, 2, 3], what)?;
+        let (code, out, err) = drill(&mut cluster, &flags).await?;
+        ensure!(code == 2 && err.contains(hint), "{what:?}: {code}: {out}{err}");
+        let (code, text) = check(&history_of(&cluster))?;
+        ensure!(code == Some(0), "the history is told all the same: {code:?}: {text}");
+    }
+
+    // Whoever is told to end lets the broker go on that it has frozen, and deletes its topic.
+    let flags = flags(&mut cluster, &[1, 2, 3], &["--pause", "--pause-ms", "100000"])?;
+    let child = tidemark(&flags)?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let drill = Pid::from_child(&child);
+    eventually("a broker to be frozen", DRILL_DEADLINE, async || {
+        ensure!(before.iter().any(|pid| is_frozen(*pid)), "none is");
+        Ok(())
+    })
+    .await?;
+    kill_process(drill, Signal::TERM)?;
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await??;
+    ensure!(output.status.code() == Some(2), "{output:?}");
+    ensure!(pids(&mut cluster)? == before && !before.iter().any(|pid| is_frozen(*pid)));
+    cluster.wait_ready().await?;
+    let topics = cluster.api(1).get("/v1/topics").await?.text();
+    ensure!(!topics.contains("tidemark-drill-"), "its topic is still there: {topics}");
+    cluster.finish()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_cannot_start_a_broker_again_says_which_is_down() -> Result<()> {
+    let mut cluster = alone().await?;
+    let mut flags = flags(&mut cluster, &[1, 2, 3], &["--restart-all"])?;
+    for flag in &mut flags {
+        if flag.starts_with("touch ") {
+            *flag = "exit 3".to_owned();
+        }
+    }
+    let (code, out, err) = drill(&mut cluster, &flags).await?;
+    ensure!(
+        code == 2 && err.contains("broker 1 was stopped, and is not started again"),
+        "{code}: {out}{err}"
+    );
+    ensure!(check(&history_of(&cluster))?.0 == Some(0), "the history is told all the same");
+    cluster.broker(1).start()?;
+    cluster.wait_ready().await?;
+    cluster.finish()
+}
+
+/// Whether a process is stopped by a signal.
+fn is_frozen(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
 }
 
 fn without_pids(flags: Vec<String>) -> Vec<String> {

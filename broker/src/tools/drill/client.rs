@@ -69,6 +69,10 @@ impl Base {
         Some(Self { host, port: uri.port_u16().unwrap_or(80) })
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// One request.
     pub(super) async fn call(
         &self,

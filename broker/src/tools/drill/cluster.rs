@@ -12,6 +12,8 @@ use super::client::{Answer, Base};
 use crate::clock::Clock;
 
 const LIMIT: Duration = Duration::from_secs(30);
+/// A broker that is alive answers in this time.
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A cluster by the addresses of its brokers.
@@ -26,6 +28,8 @@ pub(super) struct Cluster {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Broker {
     pub(super) id: i32,
+    /// Which of its lives.
+    pub(super) epoch: i64,
     pub(super) state: String,
     url: String,
 }
@@ -56,10 +60,22 @@ impl Broker {
         base.get("/readyz", LIMIT).await.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// Whether anything answers for it within this time.
+    pub(super) async fn answers_within(&self, limit: Duration) -> bool {
+        let Some(base) = Base::parse(&self.url) else { return false };
+        base.get("/healthz", limit).await.is_ok()
+    }
+
     /// Whether anything answers for it.
     pub(super) async fn answers(&self) -> bool {
-        let Some(base) = Base::parse(&self.url) else { return false };
-        base.get("/healthz", Duration::from_secs(2)).await.is_ok()
+        self.answers_within(ANSWER_MAX).await
+    }
+
+    /// Where it serves HTTP.
+    pub(super) fn port(&self) -> Result<u16, DrillError> {
+        let wrong =
+            || DrillError::Cluster(format!("broker {} is at '{}', which is no address", self.id, self.url));
+        Base::parse(&self.url).map(|base| base.port()).ok_or_else(wrong)
     }
 }
 
@@ -145,8 +161,17 @@ impl Cluster {
     }
 
     /// Asks again and again until there is an answer, or the time is over.
-    pub(super) async fn until<T>(&self, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-        let end = self.clock.now() + self.deadline;
+    pub(super) async fn until<T>(&self, ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+        self.within(self.deadline, ask).await
+    }
+
+    /// The same for another time.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        mut ask: impl AsyncFnMut() -> Option<T>,
+    ) -> Option<T> {
+        let end = self.clock.now() + limit;
         loop {
             if let Some(answer) = ask().await {
                 return Some(answer);

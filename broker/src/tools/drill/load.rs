@@ -4,6 +4,7 @@
 //!
 //! *Invariant:* `written` alone decides: `no` is a failure, and anything else that is not a 200 is unknown.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,16 +17,30 @@ use tokio::task::JoinSet;
 
 use super::client::{Answer, Base, CallError};
 use super::cluster::Cluster;
-use crate::checker::{History, Operation, Phase, Place, ReadBatch, ReadRecord, SendBatch};
+use crate::checker::{
+    self, History, Operation, Phase, Place, ReadBatch, ReadRecord, Report, SendBatch, Unreadable,
+};
 
 const BATCH: u64 = 5;
-const WRITERS_OF_EACH: u64 = 2;
+/// Writers of each partition, at least and at most; as many as there are doors, if that lies between.
+const WRITERS_OF_EACH: (usize, usize) = (2, 5);
 /// Between two batches of a writer: a drill shows a gap, not a speed.
 const PACE: Duration = Duration::from_millis(5);
 const BACK_OFF: Duration = Duration::from_millis(20);
 const SEND_MAX: Duration = Duration::from_secs(10);
 const READ_MAX: Duration = Duration::from_secs(10);
 const READ_WAIT_MS: u32 = 500;
+
+/// What came of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// It is stored, and ends before this offset.
+    Stored(i64),
+    /// It is not, or nobody knows.
+    NotStored,
+    /// There was no connection.
+    Nobody,
+}
 
 /// What the clients share.
 #[derive(Debug)]
@@ -59,19 +74,24 @@ impl Load {
         })
     }
 
-    /// Starts two writers and a reader for each partition.
+    /// Starts writers, each at a door of its own, and a reader for each partition.
     pub(super) fn start(self: &Arc<Self>) -> JoinSet<()> {
         let mut clients = JoinSet::new();
         let mut process = 0;
+        let (least, most) = WRITERS_OF_EACH;
         for partition in 0..self.from.len() {
-            for _ in 0..WRITERS_OF_EACH {
-                clients.spawn(self.clone().write(process, partition));
+            for door in 0..self.cluster.bases.len().clamp(least, most) {
+                clients.spawn(self.clone().write(process, partition, partition + door));
                 process += 1;
             }
             clients.spawn(self.clone().follow(process, partition));
             process += 1;
         }
         clients
+    }
+
+    pub(super) fn partitions(&self) -> usize {
+        self.from.len()
     }
 
     /// Lets the clients end after what they are doing.
@@ -101,26 +121,32 @@ impl Load {
         self.cluster.until(reached).await
     }
 
-    /// The history so far, which is taken.
-    pub(super) fn take_history(&self) -> History {
-        std::mem::take(&mut *self.history.lock())
+    /// What is wrong in the history so far.
+    pub(super) fn judge(&self) -> Result<Report, Unreadable> {
+        checker::check(self.history.lock().events())
+    }
+
+    /// Writes the history so far.
+    pub(super) fn write_history(&self, out: &mut impl Write) -> io::Result<()> {
+        self.history.lock().write_to(out)
     }
 
     fn base(&self, turn: usize) -> &Base {
         &self.cluster.bases[turn % self.cluster.bases.len()]
     }
 
-    async fn write(self: Arc<Self>, process: u64, partition: usize) {
-        let mut turn = usize::try_from(process).unwrap_or_default();
+    /// Goes on to another door only where nobody listens. A writer whose door is frozen waits there alone: if the others
+    /// came to it as well, the gap would be theirs and not the cluster's.
+    async fn write(self: Arc<Self>, process: u64, partition: usize, mut turn: usize) {
         while !self.stopping.load(Ordering::Relaxed) {
-            let stored = self.send(turn, process, partition).await.is_some();
-            turn += 1;
-            tokio::time::sleep(if stored { PACE } else { BACK_OFF }).await;
+            let sent = self.send(turn, process, partition).await;
+            turn += usize::from(sent == Sent::Nobody);
+            tokio::time::sleep(if matches!(sent, Sent::Stored(_)) { PACE } else { BACK_OFF }).await;
         }
     }
 
-    /// Sends a batch; gives the offset after it, if it was stored.
-    async fn send(&self, turn: usize, process: u64, partition: usize) -> Option<i64> {
+    /// Sends a batch.
+    async fn send(&self, turn: usize, process: u64, partition: usize) -> Sent {
         let first = self.next_value.fetch_add(BATCH, Ordering::Relaxed);
         let values: Vec<u64> = (first..first + BATCH).collect();
         let line = |value: &u64| format!("{{\"drill\":\"{}\",\"id\":{value}}}\n", self.name);
@@ -135,11 +161,14 @@ impl Load {
         let now = self.now_us();
         let end = SendBatch { values: Vec::new(), base_offset, leader_epoch, ..batch };
         self.history.lock().end(now, process, id, phase, Operation::Send(end));
-        if phase != Phase::Ok {
-            return None;
+        match base_offset {
+            Some(base) => {
+                self.acknowledged[partition].lock().push(now);
+                Sent::Stored(base.saturating_add_unsigned(BATCH))
+            }
+            None if matches!(answer, Err(CallError::NotSent(_))) => Sent::Nobody,
+            None => Sent::NotStored,
         }
-        self.acknowledged[partition].lock().push(now);
-        base_offset.map(|base| base.saturating_add_unsigned(BATCH))
     }
 
     async fn follow(self: Arc<Self>, process: u64, partition: usize) {
@@ -200,7 +229,10 @@ impl Load {
         let mut turn = 0;
         let end = self.cluster.until(async || {
             turn += 1;
-            self.send(turn, process, partition).await
+            match self.send(turn, process, partition).await {
+                Sent::Stored(next) => Some(next),
+                Sent::NotStored | Sent::Nobody => None,
+            }
         });
         let end = end.await?;
         let mut from = self.from[partition];

@@ -3,14 +3,15 @@
 //! *Invariant:* a broker that was not named is never touched; the way is known before the first step is taken.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::DrillError;
+use super::cluster::Broker;
 use super::options::DrillFlags;
+use super::process::{ensure_is_broker, ensure_serves, has_ended};
 
 const COMMAND_MAX: Duration = Duration::from_secs(120);
 
@@ -61,9 +62,13 @@ pub(super) struct Means {
 }
 
 impl Means {
-    pub(super) fn of(flags: &DrillFlags) -> Self {
+    /// What the flags allow, as far as it can be known without the cluster.
+    ///
+    /// # Errors
+    /// If what is to be done could be done to nobody, or a process is no broker.
+    pub(super) fn of(flags: &DrillFlags) -> Result<Self, DrillError> {
         let pid = |pid: Option<i32>| pid.and_then(Pid::from_raw);
-        Self {
+        let means = Self {
             may: flags.may_hurt.iter().map(|(broker, process)| (*broker, pid(*process))).collect(),
             commands: [
                 (Act::Kill, flags.kill_with.clone()),
@@ -72,7 +77,22 @@ impl Means {
                 (Act::Pause, flags.pause_with.clone()),
                 (Act::Resume, flags.resume_with.clone()),
             ],
+        };
+        let mut pids = BTreeMap::new();
+        for (broker, pid) in means.may.iter().filter_map(|(broker, pid)| Some((*broker, (*pid)?))) {
+            ensure_is_broker(broker, pid)?;
+            if let Some(other) = pids.insert(pid.as_raw_nonzero(), broker) {
+                let why = format!("process {pid} cannot be broker {other} and broker {broker}");
+                return Err(DrillError::NotAllowed(why));
+            }
         }
+        let ways = |broker: &i32| flags.acts().iter().try_for_each(|act| means.way(*act, *broker).map(drop));
+        let known: Vec<Result<(), DrillError>> = means.may.keys().map(ways).collect();
+        // A leader is chosen among those that can be hurt; of all, each must be.
+        if flags.restart_all || !known.iter().any(Result::is_ok) {
+            known.into_iter().collect::<Result<(), _>>()?;
+        }
+        Ok(means)
     }
 
     /// Whether a broker was named.
@@ -92,10 +112,10 @@ impl Means {
     }
 
     /// Makes sure that it is allowed, and known how.
-    pub(super) fn ensure(&self, act: Act, broker: i32) -> Result<(), DrillError> {
-        match self.way(act, broker)? {
+    pub(super) fn ensure(&self, act: Act, broker: &Broker) -> Result<(), DrillError> {
+        match self.way(act, broker.id)? {
             Way::Command(_) => Ok(()),
-            Way::Signal(pid, _) => ensure_is_broker(broker, pid),
+            Way::Signal(pid, _) => ensure_serves(broker.id, pid, broker.port()?),
         }
     }
 
@@ -121,30 +141,26 @@ impl Means {
 
     /// Whether the process of a broker, if it is known, has ended.
     pub(super) fn has_ended(&self, broker: i32) -> bool {
-        let Some(Some(pid)) = self.may.get(&broker) else { return true };
-        // Of a process that nobody has waited for yet, the line is empty.
-        fs::read(command_line(*pid)).map_or(true, |line| line.is_empty())
+        self.may.get(&broker).copied().flatten().is_none_or(has_ended)
     }
 
     /// Does it.
-    pub(super) async fn act(&self, act: Act, broker: i32) -> Result<(), DrillError> {
-        match self.way(act, broker)? {
+    pub(super) async fn act(&self, act: Act, broker: &Broker) -> Result<(), DrillError> {
+        match self.way(act, broker.id)? {
             Way::Command(command) => run(&command).await,
             Way::Signal(pid, signal) => {
-                ensure_is_broker(broker, pid)?;
+                ensure_serves(broker.id, pid, broker.port()?)?;
+                let (name, id) = (act.name(), broker.id);
                 kill_process(pid, signal).map_err(|error| {
-                    DrillError::Means(format!(
-                        "cannot {} broker {broker}, process {pid}: {error}",
-                        act.name()
-                    ))
+                    DrillError::Means(format!("cannot {name} broker {id}, process {pid}: {error}"))
                 })
             }
         }
     }
 
     /// Freezes a broker; dropping what is returned lets it go on.
-    pub(super) async fn pause(&self, broker: i32) -> Result<Paused, DrillError> {
-        let paused = Paused { resume: Some(self.way(Act::Resume, broker)?) };
+    pub(super) async fn pause(&self, broker: &Broker) -> Result<Paused, DrillError> {
+        let paused = Paused { resume: Some(self.way(Act::Resume, broker.id)?) };
         self.act(Act::Pause, broker).await?;
         Ok(paused)
     }
@@ -199,24 +215,4 @@ async fn run(command: &str) -> Result<(), DrillError> {
             Err(DrillError::Means(format!("'{command}' did not return within {seconds} s")))
         }
     }
-}
-
-/// A number that was mistyped, or given again to another process, must not be hit.
-fn ensure_is_broker(broker: i32, pid: Pid) -> Result<(), DrillError> {
-    let Ok(line) = fs::read(command_line(pid)) else {
-        // A machine without /proc; where there is one, the process is gone.
-        let gone = fs::exists("/proc/self").unwrap_or_default();
-        let why = format!("broker {broker}: there is no process {pid}");
-        return if gone { Err(DrillError::NotAllowed(why)) } else { Ok(()) };
-    };
-    let line = String::from_utf8_lossy(&line).replace('\0', " ");
-    let program = line.split(' ').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-    if program.contains("tidemark") {
-        return Ok(());
-    }
-    Err(DrillError::NotAllowed(format!("process {pid} is no broker, but '{}'", line.trim_end())))
-}
-
-fn command_line(pid: Pid) -> String {
-    format!("/proc/{}/cmdline", pid.as_raw_nonzero())
 }

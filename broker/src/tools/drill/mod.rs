@@ -1,7 +1,9 @@
 //! `tidemark drill`: a small load on a cluster, one broker hurt, and what became of what was acknowledged.
 //!
 //! *Invariant:* only a broker that the operator named is touched, and nothing is touched before it is sure how.
-//! *Invariant:* a paused broker is resumed, whatever ends the drill; only a topic that the drill made is deleted.
+//! *Invariant:* a paused broker is resumed, whatever ends the drill but SIGKILL; only a topic that the drill made is
+//! deleted.
+//! *Invariant:* that a broker was hurt is told only if it was seen.
 
 mod options;
 mod client;
@@ -9,6 +11,7 @@ mod cluster;
 mod means;
 mod load;
 mod outcome;
+mod process;
 mod steps;
 
 use std::io::{self, Write};
@@ -33,8 +36,8 @@ pub enum DrillError {
     /// The operator's command, or a signal, failed.
     #[error("{0}")]
     Means(String),
-    /// Somebody pressed Ctrl-C.
-    #[error("interrupted")]
+    /// Somebody pressed Ctrl-C, or sent a signal that ends programs.
+    #[error("interrupted; what happened so far is in the history, if a file was named for it")]
     Interrupted,
     /// The history cannot be written.
     #[error("cannot write {}: {why}", .path.display())]

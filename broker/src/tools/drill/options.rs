@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
+use super::means::Act;
+
 const EXAMPLES: &str = "\
 A broker is hurt by its process id, or by commands in which {broker} stands for its number:
 
@@ -61,7 +63,8 @@ pub struct DrillFlags {
     /// Do not delete the topic that was made.
     #[arg(long)]
     pub keep: bool,
-    /// Write the history to this file, for `tidemark check`.
+    /// Write the history to this file, for `tidemark check`, however the drill ends; if it is interrupted, what was not read
+    /// yet looks unseen there.
     #[arg(long, value_name = "FILE")]
     pub history: Option<PathBuf>,
     /// How long the cluster may take for each step before the drill is given up.
@@ -70,6 +73,19 @@ pub struct DrillFlags {
     /// Print the outcome as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+impl DrillFlags {
+    /// What will be done to a broker.
+    pub(super) fn acts(&self) -> &'static [Act] {
+        if self.restart_all {
+            &[Act::Stop, Act::Start]
+        } else if self.pause {
+            &[Act::Pause, Act::Resume]
+        } else {
+            &[Act::Kill]
+        }
+    }
 }
 
 /// `2` or `2=pid:4711`.
