@@ -39,9 +39,9 @@ pub enum Cause {
     /// Members of the ISR died; the leader waits for them until they are out.
     Shrink,
     /// The leader goes down in good order, is to be emptied, or its disk is full or has failed: another leads.
-    HandOver,
+    HandOver(Fitness),
     /// A member of the ISR goes down in good order, or its disk has failed.
-    Drain,
+    Leave(Option<Fitness>),
     /// The topic's settings changed.
     Settings,
     /// Eligible replicas came back in another life, proven or not.
@@ -56,11 +56,16 @@ pub enum Cause {
 
 /// How well a live broker would lead; less is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fitness {
+pub enum Fitness {
+    /// Nothing speaks against it.
     Fit,
+    /// An operator wants it emptied.
     ToBeEmptied,
+    /// It can store nothing more.
     DiskFull,
+    /// It goes down in good order.
     Draining,
+    /// It can store nothing any more.
     DiskFailed,
 }
 
@@ -127,7 +132,7 @@ pub fn next_state(
     let led = state.leader.is_some_and(|leader| census.is_live(leader));
     let (mut next, mut cause) = if led {
         match hand_over(state, census) {
-            Some(next) => (next, Some(Cause::HandOver)),
+            Some((next, fitness)) => (next, Some(Cause::HandOver(fitness))),
             None => (state.clone(), None),
         }
     } else if state.leader.is_some_and(|leader| awaited.contains(&leader)) {
@@ -146,7 +151,7 @@ pub fn next_state(
     if next == *state {
         return None;
     }
-    let cause = cause.unwrap_or_else(|| mildest_cause(state, &next));
+    let cause = cause.unwrap_or_else(|| mildest_cause(state, &next, census));
     check(state, &next);
     Some((next, cause))
 }
@@ -221,14 +226,14 @@ pub(super) fn best(
     entries.iter().filter_map(rank).min().map(|(_, _, _, life)| life)
 }
 
-/// Another leader for a partition whose leader is draining or has a full or failed disk, if a better one is in sync.
-fn hand_over(state: &PartitionState, census: Census<'_>) -> Option<PartitionState> {
+/// Another leader for a partition whose leader is not fit, if a better one is in sync; and how fit the leader was.
+fn hand_over(state: &PartitionState, census: Census<'_>) -> Option<(PartitionState, Fitness)> {
     let leader = state.leader?;
     let fitness = census.fitness(leader)?;
     // A member that came back in another life may be far behind: it is elected where nobody leads, not preferred.
     let steady: Vec<_> = state.isr.iter().copied().filter(|member| census.is_live(*member)).collect();
     let better = best(state, &steady, census)?;
-    (census.fitness(better)? < fitness).then(|| with_leader(state, better))
+    (census.fitness(better)? < fitness).then(|| (with_leader(state, better), fitness))
 }
 
 pub(super) fn with_leader(state: &PartitionState, leader: Incarnation) -> PartitionState {
@@ -266,9 +271,10 @@ fn eligible(state: &PartitionState, next: &PartitionState, census: Census<'_>) -
     elr
 }
 
-fn mildest_cause(state: &PartitionState, next: &PartitionState) -> Cause {
+fn mildest_cause(state: &PartitionState, next: &PartitionState, census: Census<'_>) -> Cause {
     if next.isr != state.isr {
-        Cause::Drain
+        let left = state.isr.iter().find(|member| !next.isr.contains(member));
+        Cause::Leave(left.and_then(|member| census.fitness(*member)))
     } else if next.min_isr != state.min_isr {
         Cause::Settings
     } else {

@@ -12,13 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{Incarnation, PartitionState};
 
-use super::election::Cause;
+use super::election::{Cause, Fitness};
 
 /// The note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// What brought the change about, in a word.
     pub cause: Cow<'static, str>,
+    /// What was the matter with the broker that leads, or is in sync, no more, where the cause alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Cow<'static, str>>,
     /// The life of the broker that wrote it: the controller, or the leader; none if an operator asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Incarnation>,
@@ -30,20 +33,29 @@ impl Why {
     /// The controller decided so.
     #[must_use]
     pub fn decided(cause: Cause, by: Incarnation, unix_ms: i64) -> Self {
-        Self { cause: Cow::Borrowed(word_for(cause)), by: Some(by), unix_ms }
+        let detail = match cause {
+            Cause::HandOver(fitness) | Cause::Leave(Some(fitness)) => detail_for(fitness),
+            _ => None,
+        };
+        Self {
+            cause: Cow::Borrowed(word_for(cause)),
+            detail: detail.map(Cow::Borrowed),
+            by: Some(by),
+            unix_ms,
+        }
     }
 
     /// A leader changed its own in-sync set.
     #[must_use]
     pub fn of_isr(joins: bool, by: Option<Incarnation>, unix_ms: i64) -> Self {
         let cause = if joins { "isr-expansion" } else { "isr-shrink" };
-        Self { cause: Cow::Borrowed(cause), by, unix_ms }
+        Self { cause: Cow::Borrowed(cause), detail: None, by, unix_ms }
     }
 
     /// An operator asked for it.
     #[must_use]
     pub fn asked(unix_ms: i64) -> Self {
-        Self { cause: Cow::Borrowed("preferred-leader-asked-for"), by: None, unix_ms }
+        Self { cause: Cow::Borrowed("preferred-leader-asked-for"), detail: None, by: None, unix_ms }
     }
 }
 
@@ -52,13 +64,23 @@ fn word_for(cause: Cause) -> &'static str {
         Cause::Election => "election",
         Cause::Creation => "creation",
         Cause::Shrink => "member-died",
-        Cause::HandOver => "hand-over",
-        Cause::Drain => "drain",
+        Cause::HandOver(_) => "hand-over",
+        Cause::Leave(_) => "member-left",
         Cause::Settings => "settings",
         Cause::Upkeep => "upkeep",
         Cause::Deletion => "deletion",
         Cause::Reassignment => "reassignment",
         Cause::Rebalance => "preferred-leader",
+    }
+}
+
+fn detail_for(fitness: Fitness) -> Option<&'static str> {
+    match fitness {
+        Fitness::Fit => None,
+        Fitness::ToBeEmptied => Some("to-be-emptied"),
+        Fitness::DiskFull => Some("disk-full"),
+        Fitness::Draining => Some("stopping"),
+        Fitness::DiskFailed => Some("disk-failed"),
     }
 }
 
@@ -117,5 +139,16 @@ mod tests {
         assert!(text.starts_with(r#"{"v":1,"#), "{text}");
         assert!(text.ends_with(r#","why":{"cause":"election","by":[1,7],"unix_ms":5}}"#), "{text}");
         assert_eq!(decode_why(&encode(&state)), None);
+    }
+
+    #[test]
+    fn a_hand_over_says_what_was_the_matter() {
+        let by = Incarnation { broker: BrokerId(1), epoch: BrokerEpoch(7) };
+        let told = |cause| serde_json::to_value(Why::decided(cause, by, 5)).unwrap();
+        let stopping = told(Cause::HandOver(Fitness::Draining));
+        assert_eq!((&stopping["cause"], &stopping["detail"]), (&"hand-over".into(), &"stopping".into()));
+        let failed = told(Cause::Leave(Some(Fitness::DiskFailed)));
+        assert_eq!((&failed["cause"], &failed["detail"]), (&"member-left".into(), &"disk-failed".into()));
+        assert_eq!(told(Cause::Leave(None)).get("detail"), None);
     }
 }

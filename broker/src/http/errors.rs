@@ -24,7 +24,7 @@
 //! | 413, 41301 | 413 | the body, the batch is too large |
 //! | 416 | 416 | the offset lies beyond the end (`next_offset`) |
 //! | 42208 | 422 | the record batch is not one that may be stored |
-//! | 429 | 429 | too many readers wait |
+//! | 429 | 429 | too many wait |
 //! | 431 | 431 | too many headers, or too large |
 //! | 500, 50002 | 500 | our own mistake, storage that cannot be read |
 //! | 50301 | 503 | the coordination store does not answer |

@@ -84,9 +84,11 @@ pub(super) struct ReplicaAnswer {
 pub(super) struct ChangeAnswer {
     /// The etcd revision that made it.
     revision: i64,
-    /// What brought it about, if it was told: creation, election, hand-over, isr-shrink, isr-expansion, member-died, drain,
-    /// settings, reassignment, preferred-leader, upkeep.
+    /// What brought it about, if it was told: creation, election, hand-over, isr-shrink, isr-expansion, member-died,
+    /// member-left, settings, reassignment, preferred-leader, preferred-leader-asked-for, upkeep.
     cause: Option<String>,
+    /// With hand-over and member-left, what was the matter with that broker: stopping, to-be-emptied, disk-full, disk-failed.
+    detail: Option<String>,
     /// The broker that wrote it, the controller or the leader; null if an operator asked for it.
     by: Option<i32>,
     /// When, by that broker's clock.
@@ -118,7 +120,7 @@ pub(super) struct ChangeAnswer {
         (status = 200, description = "The explanation", body = ExplainAnswer),
         (status = 400, description = "Malformed", body = super::openapi::ProblemAnswer),
         (status = 404, description = "No such topic or partition", body = super::openapi::ProblemAnswer),
-        (status = 503, description = "Another question is being answered", body = super::openapi::ProblemAnswer),
+        (status = 429, description = "Too many questions wait", body = super::openapi::ProblemAnswer),
     )
 )]
 pub(super) async fn explain(
@@ -187,6 +189,7 @@ impl ChangeAnswer {
             revision: revision.0,
             by: why.as_ref().and_then(|why| why.by).map(|by| by.broker.0),
             unix_ms: why.as_ref().map(|why| why.unix_ms),
+            detail: why.as_ref().and_then(|why| why.detail.as_deref()).map(str::to_owned),
             cause: why.map(|why| why.cause.into_owned()),
             lasted_ms,
             leader: state.leader.map(|leader| leader.broker.0),

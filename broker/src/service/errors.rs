@@ -242,7 +242,7 @@ pub enum FetchError {
         reason: String,
     },
     /// A bound was reached.
-    #[error("too many readers wait, or too much is being read: try again shortly")]
+    #[error("too many wait, or too much is being read: try again shortly")]
     Overloaded,
     /// What the leader answers a replica, in the words that brokers speak among themselves.
     #[error("the leader answers the replica with {0:?}")]

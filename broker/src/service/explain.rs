@@ -7,11 +7,14 @@ use std::time::Duration;
 use super::broker::Service;
 use super::describe::PartitionView;
 use super::errors::FetchError;
-use crate::cluster::{Image, LiveState, Past, PastRecord};
-use crate::types::{BrokerId, Incarnation, PartitionState, TopicPartition};
+use crate::cluster::{Image, LiveState, Past};
+use crate::types::{BrokerId, Incarnation, LeaderEpoch, PartitionState, TopicPartition};
 
 /// How long the store may take to tell a record's past.
 const PAST_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a question waits for those before it.
+const TURN_MAX: Duration = Duration::from_secs(10);
 
 /// A partition, explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,10 +54,11 @@ impl Service {
     /// Explains a partition, with up to `limit` versions of its record.
     ///
     /// # Errors
-    /// [`FetchError::UnknownTopic`], [`FetchError::UnknownPartition`]; [`FetchError::Overloaded`] while another question is
-    /// being answered here. A store that does not answer only leaves the past out.
+    /// [`FetchError::UnknownTopic`], [`FetchError::UnknownPartition`]; [`FetchError::Overloaded`] if others are being
+    /// answered here for too long. A store that does not answer only leaves the past out.
     pub async fn explain(&self, tp: &TopicPartition, limit: usize) -> Result<Explanation, FetchError> {
-        let _turn = self.explain_turn.try_lock().map_err(|_| FetchError::Overloaded)?;
+        let turn = tokio::time::timeout(TURN_MAX, self.explain_turn.lock()).await;
+        let _turn = turn.map_err(|_| FetchError::Overloaded)?;
         let view = self.describe_partition(tp).await?;
         let deadline = self.parts.clock.now() + PAST_LIMIT;
         let past = self.parts.commands.past_of(tp, limit, deadline).await;
@@ -71,7 +75,7 @@ impl Service {
         });
         Ok(Explanation {
             min_isr: state.map_or(0, |state| state.min_isr),
-            why: why(state, &image, &past.records),
+            why: why(state, &image, &past),
             replicas: replicas.collect(),
             view,
             past,
@@ -124,7 +128,7 @@ fn standing(
 }
 
 /// Who leads and why, in a sentence.
-fn why(state: Option<&PartitionState>, image: &Image, past: &[PastRecord]) -> String {
+fn why(state: Option<&PartitionState>, image: &Image, past: &Past) -> String {
     let Some(state) = state else {
         return "nobody leads yet: the controller has still to make the partition's record".to_owned();
     };
@@ -135,17 +139,83 @@ fn why(state: Option<&PartitionState>, image: &Image, past: &[PastRecord]) -> St
             "nobody leads: broker {broker} did in epoch {epoch} and is gone; one is elected once a replica in sync, or else an eligible one, is live"
         );
     }
-    // The first version of this reign says what began it.
-    let reign = past.iter().take_while(|version| version.state.leader_epoch == epoch).last();
-    let reason = reign.and_then(|version| version.why.as_ref()).map_or("for a reason not told", |why| {
-        match why.cause.as_ref() {
-            "creation" => "since the partition was made",
-            "election" => "elected because the leader before was gone",
-            "hand-over" => "elected because the leader before went down in good order, is to be emptied, or has a disk that is full or failed",
-            "preferred-leader" | "preferred-leader-asked-for" => "elected as the preferred leader",
-            "reassignment" => "elected by a reassignment",
-            _ => "for a reason not told",
+    format!("broker {broker} leads in epoch {epoch}, {}", reason(&state.leader_epoch, past))
+}
+
+/// What began the reign of an epoch, as the second half of a sentence.
+fn reason(epoch: &LeaderEpoch, past: &Past) -> &'static str {
+    let of_this_reign = past.records.iter().take_while(|version| version.state.leader_epoch == *epoch);
+    // The first version of a reign says what began it; the last that is told may be a later one.
+    let Some((place, first)) = of_this_reign.enumerate().last() else { return "and why cannot be told now" };
+    match first.why.as_ref().map(|why| (why.cause.as_ref(), why.detail.as_deref())) {
+        Some(("creation", _)) => "since the partition was made",
+        Some(("election", _)) => "elected because the leader before was gone",
+        Some(("hand-over", Some("stopping"))) => "elected because the leader before went down in good order",
+        Some(("hand-over", Some("to-be-emptied"))) => "elected because the leader before is to be emptied",
+        Some(("hand-over", Some("disk-full"))) => "elected because the disk of the leader before was full",
+        Some(("hand-over", Some("disk-failed"))) => {
+            "elected because the disk of the leader before had failed"
         }
-    });
-    format!("broker {broker} leads in epoch {epoch}, {reason}")
+        Some(("hand-over", _)) => "elected because the leader before was not fit to lead",
+        Some(("preferred-leader" | "preferred-leader-asked-for", _)) => "elected as the preferred leader",
+        _ if place + 1 == past.records.len() && !past.complete => {
+            "since before the changes that are told here: ask for more of them with limit, at most 100"
+        }
+        Some(("reassignment", _)) => "elected by a reassignment",
+        _ => "for a reason not told",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::cluster::PastRecord;
+    use crate::cluster::election::{Cause, Fitness};
+    use crate::cluster::why::Why;
+    use crate::types::{BrokerEpoch, FlushMode, TopicId};
+    use coordinator_adapter::Revision;
+
+    const LIFE: Incarnation = Incarnation { broker: BrokerId(1), epoch: BrokerEpoch(7) };
+
+    fn version(epoch: i32, why: Option<Why>) -> PastRecord {
+        let state = PartitionState {
+            v: 1,
+            topic_id: TopicId(Uuid::nil()),
+            replicas: vec![BrokerId(1)],
+            adding: vec![],
+            removing: vec![],
+            leader: Some(LIFE),
+            leader_epoch: LeaderEpoch(epoch),
+            isr: vec![LIFE],
+            elr: vec![],
+            min_isr: 1,
+            flush: FlushMode::Ack,
+        };
+        PastRecord { revision: Revision(9), state, why }
+    }
+
+    fn reason_of(records: Vec<PastRecord>, complete: bool) -> &'static str {
+        reason(&LeaderEpoch(5), &Past { records, complete, missing: None })
+    }
+
+    #[test]
+    fn a_reign_is_explained_by_what_began_it_or_not_at_all() {
+        let isr = || version(5, Some(Why::of_isr(true, Some(LIFE), 1)));
+        let because = |cause| version(5, Some(Why::decided(cause, LIFE, 1)));
+        let before = || version(4, None);
+        let gone = "elected because the leader before was gone";
+        assert_eq!(reason_of(vec![isr(), because(Cause::Election), before()], false), gone);
+        assert_eq!(reason_of(vec![isr(), because(Cause::Election)], false), gone, "that begins one");
+        let full = because(Cause::HandOver(Fitness::DiskFull));
+        assert_eq!(
+            reason_of(vec![full, before()], true),
+            "elected because the disk of the leader before was full"
+        );
+        assert!(reason_of(vec![isr()], false).starts_with("since before the changes that are told"));
+        assert_eq!(reason_of(vec![version(5, None), before()], true), "for a reason not told");
+        assert_eq!(reason_of(vec![], false), "and why cannot be told now");
+        assert_eq!(reason_of(vec![version(6, None)], true), "and why cannot be told now");
+    }
 }

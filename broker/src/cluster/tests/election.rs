@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::world::{World, awaiting, b, calm, tp};
-use crate::cluster::election::{Cause, Census, next_state, prefer};
+use crate::cluster::election::{Cause, Census, Fitness, next_state, prefer};
 use crate::cluster::reconcile::reconcile;
 use crate::cluster::values::{LiveState, Recovery};
 use crate::types::{Incarnation, LeaderEpoch, PartitionState};
@@ -20,7 +20,7 @@ fn a_draining_leader_hands_over_and_leaves_in_one_write() {
     let mut world = cluster(3, &[1, 2, 3]);
     world.live(1, LiveState::Draining);
     let done = world.reconcile();
-    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver));
+    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver(Fitness::Draining)));
     let state = world.state(&tp("t", 0));
     assert_eq!((state.leader, state.leader_epoch), (Some(world.life(2)), LeaderEpoch(1)));
     assert_eq!(state.isr, [world.life(2), world.life(3)]);
@@ -67,7 +67,11 @@ fn a_failed_disk_leads_nothing_that_another_can_lead_and_leaves_the_isr_at_once(
     world.live(2, LiveState::Draining);
     world.fail_disk(1);
     let done = world.reconcile();
-    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver), "rather to one that stops in good order");
+    assert_eq!(
+        (done.len(), done[0].cause),
+        (1, Cause::HandOver(Fitness::DiskFailed)),
+        "rather to one that stops in good order"
+    );
     let state = world.state(&tp("t", 0));
     assert_eq!((state.leader, state.isr.as_slice()), (Some(world.life(2)), &[world.life(2)][..]));
     assert_eq!(state.elr, [first], "it acknowledges nothing more, but holds what was committed");

@@ -1,7 +1,7 @@
 //! Moves of partitions: each rule by a case of its own.
 
 use super::world::{World, awaiting, b, calm, name, tp};
-use crate::cluster::election::Cause;
+use crate::cluster::election::{Cause, Fitness};
 use crate::cluster::keyspace::Key;
 use crate::cluster::reassignment::may_begin;
 use crate::cluster::reconcile::{preferred, reconcile};
@@ -305,7 +305,7 @@ fn a_broker_to_be_emptied_gives_leaderships_away_and_gets_orders_for_its_copies(
     world.reconcile();
     world.empty(1);
     let done = world.reconcile();
-    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver));
+    assert_eq!((done.len(), done[0].cause), (1, Cause::HandOver(Fitness::ToBeEmptied)));
     assert_eq!(preferred(&world.image), [], "and does not get them back");
     world.chores();
     assert_eq!(ids(&world.image.reassignments[&tp("t", 0)].target), [4, 2, 3]);
