@@ -11,14 +11,20 @@ use super::event::Event;
 /// The longest line: a replica's batches are told in one.
 const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// A line that is not one of a history.
+/// Why something is not a history that can be judged.
 #[derive(Debug, Error)]
-#[error("line {line}: {why}")]
-pub struct Unreadable {
-    /// Counted from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub why: String,
+pub enum Unreadable {
+    /// A line that is not one of a history, or makes no sense after those before it.
+    #[error("line {line}: {why}")]
+    Line {
+        /// Counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nothing happened in it: whoever wrote it failed, and there is nothing to call right.
+    #[error("no event in it")]
+    Empty,
 }
 
 /// Events with the numbers of their lines.
@@ -36,7 +42,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn unreadable(&self, why: impl ToString) -> Unreadable {
-        Unreadable { line: self.line, why: why.to_string() }
+        Unreadable::Line { line: self.line, why: why.to_string() }
     }
 
     fn next_event(&mut self) -> Result<Option<(u64, Event)>, Unreadable> {

@@ -49,13 +49,13 @@ pub struct Checker {
 /// Checks a history that is in memory; its lines are counted from 1.
 ///
 /// # Errors
-/// If an event makes no sense.
+/// If an event makes no sense, or there is none.
 pub fn check(events: &[Event]) -> Result<Report, Unreadable> {
     let mut checker = Checker::default();
     for (line, event) in (1..).zip(events) {
         checker.observe(line, event.clone())?;
     }
-    Ok(checker.finish())
+    checker.finish()
 }
 
 impl Checker {
@@ -64,7 +64,7 @@ impl Checker {
     /// # Errors
     /// If it makes no sense after those before it.
     pub fn observe(&mut self, line: u64, event: Event) -> Result<(), Unreadable> {
-        self.take(line, event).map_err(|why| Unreadable { line, why })
+        self.take(line, event).map_err(|why| Unreadable::Line { line, why })
     }
 
     fn take(&mut self, line: u64, event: Event) -> Result<(), String> {
@@ -200,8 +200,13 @@ impl Checker {
     }
 
     /// Says what was found.
-    #[must_use]
-    pub fn finish(mut self) -> Report {
+    ///
+    /// # Errors
+    /// If there was no event.
+    pub fn finish(mut self) -> Result<Report, Unreadable> {
+        if self.report.counts.events == 0 {
+            return Err(Unreadable::Empty);
+        }
         for open in self.open.values() {
             if let Memory::Delete(place, before) = open.memory {
                 self.places.known_mut(place).may_start_at(before);
@@ -214,7 +219,7 @@ impl Checker {
         self.replicas.finish(places, report);
         places.finish(report);
         self.report.anomalies.sort();
-        self.report
+        Ok(self.report)
     }
 }
 

@@ -73,5 +73,5 @@ fn judge(from: impl BufRead, path: &Path) -> Result<Report, CheckError> {
         let (line, event) = event.map_err(unreadable)?;
         checker.observe(line, event).map_err(unreadable)?;
     }
-    Ok(checker.finish())
+    checker.finish().map_err(unreadable)
 }

@@ -8,7 +8,7 @@ fn read_text(text: &str) -> Result<Report, Unreadable> {
         let (line, event) = event?;
         checker.observe(line, event)?;
     }
-    Ok(checker.finish())
+    checker.finish()
 }
 
 fn refused(text: &str) -> String {
@@ -92,6 +92,14 @@ fn an_epoch_in_a_record_and_empty_lines_are_read() {
     let report = read_text(&format!("{SEND}\n\n{STORED}\r\n{read}")).unwrap();
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.counts.records, 2);
+}
+
+#[test]
+fn a_history_without_an_event_was_called_clean() {
+    for text in ["", "\n", " \n\r\n\t"] {
+        assert_eq!(refused(text), "no event in it", "{text:?}");
+    }
+    assert_eq!(check(&[]).unwrap_err().to_string(), "no event in it");
 }
 
 #[test]

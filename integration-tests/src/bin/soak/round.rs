@@ -231,7 +231,7 @@ fn check(history: &Path) -> Result<Report> {
         let (line, event) = event?;
         checker.observe(line, event)?;
     }
-    Ok(checker.finish())
+    Ok(checker.finish()?)
 }
 
 fn keep_logs(cluster: &Cluster, folder: &Path) -> Result<()> {
