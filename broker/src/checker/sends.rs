@@ -178,14 +178,25 @@ impl Sends {
         for batch in &self.batches {
             self.judge_batch(batch, places, report);
         }
-        let mut strange: Vec<_> = self.values.iter().filter(|(_, value)| value.batch.is_none()).collect();
-        strange.sort_unstable_by_key(|(_, value)| value.read);
-        for (value, known) in strange {
-            let (Some(line), Some((place, offset, _))) = (known.read, known.stands) else { continue };
-            let what = format!("value {value} at offset {offset} was never sent");
-            report.add(Kind::Phantom, &places.known(place).at, &[line], what);
-        }
+        self.judge_strangers(places, report);
         self.judge_producers(places, report);
+    }
+
+    /// Values that were read, and had not been sent by then. A batch has the line of its first attempt, and a read is told
+    /// when it has ended: whatever comes after that line may have returned it, and nothing that comes before.
+    fn judge_strangers(&self, places: &Places, report: &mut Report) {
+        let early = self.values.iter().filter_map(|(id, value)| {
+            let (line, sent) = (value.read?, value.batch.map(|batch| self.batches[batch].line));
+            sent.is_none_or(|sent| sent > line).then_some((line, *id, value.stands?, sent))
+        });
+        let mut early: Vec<_> = early.collect();
+        early.sort_unstable();
+        for (line, value, (place, offset, _), sent) in early {
+            let when = if sent.is_some() { "read before it was sent" } else { "never sent" };
+            let lines: Vec<u64> = [line].into_iter().chain(sent).collect();
+            let what = format!("value {value} at offset {offset} was {when}");
+            report.add(Kind::Phantom, &places.known(place).at, &lines, what);
+        }
     }
 
     fn judge_batch(&self, batch: &Batch, places: &Places, report: &mut Report) {

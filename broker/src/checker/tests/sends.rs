@@ -192,6 +192,49 @@ fn phantom_a_value_that_nobody_sent() {
 }
 
 #[test]
+fn phantom_a_value_that_was_read_before_it_was_sent() {
+    let story_of_one = story().read(0, &[(0, 1)]).stored(1, &[1], 0);
+    assert_eq!(story_of_one.kinds(), [Kind::Phantom]);
+    assert_eq!(story_of_one.report().anomalies[0].lines, [1, 2]);
+    // Also if it is read again in due time, and if nobody knows how the send ended.
+    assert_eq!(story_of_one.read(0, &[(0, 1)]).report().number_of(&[Kind::Phantom]), 1);
+    assert_eq!(story().read(0, &[(0, 1)]).unknown(1, &[1]).kinds(), [Kind::Phantom]);
+    // Of a batch, each value by itself.
+    let half = story().unknown(1, &[1]).read(0, &[(0, 1), (1, 2)]).stored(1, &[2, 3], 1).read(2, &[(2, 3)]);
+    assert_eq!(half.report().number_of(&[Kind::Phantom]), 1);
+}
+
+#[test]
+fn phantom_not_a_value_that_was_read_before_its_send_had_ended() {
+    let batch =
+        |base_offset| Operation::Send(SendBatch { base_offset, ..SendBatch::of(Place::of("t", 0), vec![1]) });
+    let mut between = story();
+    let id = between.history.begin(0, 1, batch(None));
+    between = between.read(0, &[(0, 1)]);
+    between.history.end(0, 1, id, Phase::Ok, batch(Some(0)));
+    between.is_clean();
+
+    let read = |records| Operation::Read(ReadBatch { records, ..ReadBatch::of(Place::of("t", 0), Some(0)) });
+    let mut around = story();
+    let id = around.history.begin(0, 9, read(Vec::new()));
+    around = around.stored(1, &[1], 0);
+    around.history.end(0, 9, id, Phase::Ok, read(vec![record(0, 1)]));
+    around.is_clean();
+}
+
+#[test]
+fn phantom_not_a_value_that_was_read_between_two_attempts() {
+    story()
+        .idempotent(0, &[1], Phase::Unknown, None)
+        .read(0, &[(0, 1)])
+        .idempotent(0, &[1], Phase::Ok, Some(0))
+        .is_clean();
+    // Before both of them it is one.
+    let before = story().read(0, &[(0, 1)]).idempotent(0, &[1], Phase::Unknown, None);
+    assert_eq!(before.idempotent(0, &[1], Phase::Ok, Some(0)).report().anomalies[0].lines, [1, 2]);
+}
+
+#[test]
 fn phantom_not_a_record_that_is_no_value() {
     let mut story = story().stored(1, &[1], 1);
     let records = vec![ReadRecord { offset: 0, value: None, epoch: None }, record(1, 1)];
