@@ -97,7 +97,7 @@ impl Sends {
     /// A send ends. `end` is as its last line told it.
     ///
     /// # Errors
-    /// If it was stored and does not say where.
+    /// If it was stored and does not say where, or where no offset is.
     pub(super) fn end(
         &mut self,
         line: u64,
@@ -117,10 +117,14 @@ impl Sends {
             Phase::Ok => {}
         }
         let base = base.filter(|base| *base >= 0).ok_or("a send that is ok needs its base_offset")?;
+        let count = batch.values.len() as u64;
+        // Whoever reads on asks for the offset after the last.
+        let next = base.checked_add_unsigned(count);
+        let next = next.ok_or_else(|| format!("its values from offset {base} on go past the last offset"))?;
         batch.place = place;
         batch.base.get_or_insert((base, line));
         if batch.base.is_some_and(|(_, first)| first == line) {
-            report.counts.values_ok += batch.values.len() as u64;
+            report.counts.values_ok += count;
         }
         if let Some((before, told)) = begun.behind.filter(|(before, _)| *before >= base) {
             let what = format!(
@@ -129,12 +133,12 @@ impl Sends {
             report.add(Kind::Reordered, &places.known(place).at, &[told, batch.line, line], what);
         }
         let values = batch.values.clone();
-        let last = base.saturating_add(values.len() as i64 - 1);
+        let last = next - 1;
         let told = self.told.entry((process, place)).or_insert((last, line));
         if told.0 < last {
             *told = (last, line);
         }
-        for (offset, value) in (base..).zip(values) {
+        for (offset, value) in (base..next).zip(values) {
             let slot = Slot { value: Some(value), epoch: None, line };
             self.stands(value, (place, offset), slot, places, report);
         }

@@ -128,6 +128,28 @@ fn an_end_needs_its_beginning_and_says_where() {
 }
 
 #[test]
+fn a_batch_past_the_last_offset_overflowed() {
+    let at = |base: i64| {
+        format!("{SEND}\n{}", STORED.replace("\"base_offset\":0", &format!("\"base_offset\":{base}")))
+    };
+    for base in [i64::MAX, i64::MAX - 1] {
+        let why = format!("line 2: its values from offset {base} on go past the last offset");
+        assert_eq!(refused(&at(base)), why);
+    }
+    // The last for which there is room; and reads of any offset.
+    assert!(read_text(&at(i64::MAX - 2)).is_ok());
+    let read = |records: &str| {
+        let at = r#"{"time_us":3,"process":2,"id":2,"phase":"ok","op":{"read":{"at":{"topic":"t","partition":0},"records":"#;
+        format!("{SEND}\n{at}{records}}}}}}}")
+    };
+    for records in
+        ["[[9223372036854775807,1]]", "[[9223372036854775807,2],[0,1]]", "[[0,2],[9223372036854775807,1]]"]
+    {
+        assert!(read_text(&read(records)).is_ok(), "{records}");
+    }
+}
+
+#[test]
 fn a_value_is_sent_once() {
     let again = SEND.replace("\"id\":1", "\"id\":2");
     assert_eq!(refused(&format!("{SEND}\n{again}")), "line 2: value 1 was sent before, in line 1");
