@@ -13,6 +13,7 @@ mod history;
 mod reader;
 mod report;
 mod run;
+mod sense;
 mod place;
 mod sends;
 mod polls;

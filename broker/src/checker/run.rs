@@ -14,6 +14,7 @@ use super::reader::Unreadable;
 use super::replicas::Replicas;
 use super::report::Report;
 use super::sends::{BegunSend, Sends};
+use super::sense::{Sense, Subject};
 
 #[derive(Debug)]
 enum Memory {
@@ -29,6 +30,7 @@ struct Open {
     line: u64,
     process: u64,
     name: &'static str,
+    subject: Subject,
     memory: Memory,
 }
 
@@ -36,6 +38,7 @@ struct Open {
 #[derive(Debug, Default)]
 pub struct Checker {
     open: HashMap<u64, Open>,
+    sense: Sense,
     places: Places,
     sends: Sends,
     polls: Polls,
@@ -69,14 +72,15 @@ impl Checker {
 
     fn take(&mut self, line: u64, event: Event) -> Result<(), String> {
         let Event { process, id, phase, op, .. } = event;
+        self.sense.take(line, &op)?;
         if phase == Phase::Invoke {
             if let Some(open) = self.open.get(&id) {
                 return Err(format!("operation {id} began before, in line {}", open.line));
             }
             self.report.counts.tally(phase, &op);
-            let name = op.name();
+            let (name, subject) = (op.name(), Subject::of(&op));
             let memory = self.begin(line, process, op)?;
-            self.open.insert(id, Open { line, process, name, memory });
+            self.open.insert(id, Open { line, process, name, subject, memory });
             return Ok(());
         }
         let open = self.open.remove(&id);
@@ -84,6 +88,10 @@ impl Checker {
             Some(open) if open.name != op.name() || open.process != process => {
                 let (process, line, name) = (open.process, open.line, open.name);
                 return Err(format!("operation {id} is process {process}'s {name}, as line {line} says"));
+            }
+            Some(open) if open.subject != Subject::of(&op) => {
+                let (subject, line, end) = (&open.subject, open.line, Subject::of(&op));
+                return Err(format!("operation {id} is of {subject}, as line {line} says, and not of {end}"));
             }
             None if needs_beginning(&op) => {
                 return Err(format!("operation {id} ends without having begun"));

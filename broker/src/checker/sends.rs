@@ -116,7 +116,7 @@ impl Sends {
             }
             Phase::Ok => {}
         }
-        let base = base.filter(|base| *base >= 0).ok_or("a send that is ok needs its base_offset")?;
+        let base = base.ok_or("a send that is ok needs its base_offset")?;
         let count = batch.values.len() as u64;
         // Whoever reads on asks for the offset after the last.
         let next = base.checked_add_unsigned(count);

@@ -6,6 +6,7 @@ mod polls;
 mod reading;
 mod replicas;
 mod sends;
+mod sense;
 
 use super::*;
 

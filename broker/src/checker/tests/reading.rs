@@ -11,7 +11,7 @@ fn read_text(text: &str) -> Result<Report, Unreadable> {
     checker.finish()
 }
 
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     read_text(text).unwrap_err().to_string()
 }
 
