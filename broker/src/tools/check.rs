@@ -24,9 +24,9 @@ pub struct CheckFlags {
 /// Why a history could not be judged.
 #[derive(Debug, Error)]
 pub enum CheckError {
-    /// It cannot be opened.
+    /// It cannot be opened, or not read to its end.
     #[error("cannot read {}: {why}", .path.display())]
-    Unopened {
+    Unread {
         /// Which file.
         path: PathBuf,
         /// What the system said.
@@ -50,11 +50,11 @@ pub enum CheckError {
 /// # Errors
 /// If it cannot be read.
 pub fn run(flags: &CheckFlags, out: &mut impl Write) -> Result<bool, CheckError> {
+    let unread = |why| CheckError::Unread { path: flags.history.clone(), why };
     let report = if flags.history == Path::new("-") {
         judge(io::stdin().lock(), &flags.history)?
     } else {
-        let file = File::open(&flags.history);
-        let file = file.map_err(|why| CheckError::Unopened { path: flags.history.clone(), why })?;
+        let file = File::open(&flags.history).map_err(unread)?;
         judge(BufReader::with_capacity(1 << 20, file), &flags.history)?
     };
     if flags.json {
@@ -67,11 +67,39 @@ pub fn run(flags: &CheckFlags, out: &mut impl Write) -> Result<bool, CheckError>
 }
 
 fn judge(from: impl BufRead, path: &Path) -> Result<Report, CheckError> {
-    let unreadable = |why| CheckError::Unreadable { path: path.to_owned(), why };
+    let unreadable = |why| match why {
+        Unreadable::Broken(why) => CheckError::Unread { path: path.to_owned(), why },
+        why => CheckError::Unreadable { path: path.to_owned(), why },
+    };
     let mut checker = Checker::default();
     for event in Reader::new(from) {
         let (line, event) = event.map_err(unreadable)?;
         checker.observe(line, event).map_err(unreadable)?;
     }
     checker.finish().map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(history: &Path) -> String {
+        let flags = CheckFlags { history: history.to_owned(), json: false };
+        run(&flags, &mut Vec::new()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_directory_was_said_to_have_a_bad_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let why = refused(dir.path());
+        assert!(why.starts_with(&format!("cannot read {}: ", dir.path().display())), "{why}");
+        assert!(!why.contains("line") && !why.contains("--help"), "{why}");
+    }
+
+    #[test]
+    fn an_empty_file_is_no_history() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let why = refused(file.path());
+        assert!(why.ends_with(": no event in it; see `tidemark check --help` for the format"), "{why}");
+    }
 }

@@ -115,6 +115,33 @@ fn a_bad_line_is_named() {
 }
 
 #[test]
+fn a_bad_line_had_two_numbers() {
+    let cut = SEND.split_at(SEND.find(",2]").unwrap()).0;
+    for end in ["", "\n", "\r\n"] {
+        let why = refused(&format!("{SEND}\n{cut}{end}"));
+        assert_eq!(why, format!("line 2: EOF while parsing a list at column {}", cut.len()));
+    }
+    assert_eq!(refused("  no\n"), "line 1: expected ident at column 4");
+}
+
+#[test]
+fn two_operations_in_one_event_were_an_expected_value() {
+    let seek = r#","seek":{"at":{"topic":"t","partition":0}}}}"#;
+    let both = format!("{}{seek}", SEND.strip_suffix("}}").unwrap());
+    assert_eq!(refused(&both), "line 1: `op` holds one operation, and here 2");
+    let none = r#"{"time_us":1,"process":1,"id":1,"phase":"invoke","op":{}}"#;
+    assert_eq!(refused(none), "line 1: `op` holds one operation, and here 0");
+}
+
+#[test]
+fn a_byte_order_mark_was_an_expected_value() {
+    assert!(read_text(&format!("\u{feff}{SEND}\n{STORED}")).is_ok());
+    assert!(read_text(&format!("\u{feff}\n{SEND}\n{STORED}")).is_ok());
+    assert_eq!(refused("\u{feff}"), "no event in it");
+    assert!(refused(&format!("{SEND}\n\u{feff}{STORED}")).starts_with("line 2: expected value"));
+}
+
+#[test]
 fn an_end_needs_its_beginning_and_says_where() {
     assert_eq!(refused(STORED), "line 1: operation 1 ends without having begun");
     assert_eq!(refused(&format!("{SEND}\n{SEND}")), "line 2: operation 1 began before, in line 1");
