@@ -1,7 +1,7 @@
 //! Committed offsets: what was asked to be kept, and what was found kept.
 //!
-//! *Invariant:* a reset opens a time in which nothing is certain; it ends with the first commit that begins after its end.
-//! A reset of unknown outcome never ends.
+//! *Invariant:* a reset opens a time in which nothing is certain; it ends with the first commit, or look, that begins after
+//! its end. A reset of unknown outcome never ends.
 //! *Invariant:* offsets go back lawfully where two commits were under way at once, or one of unknown outcome lands late: which
 //! of them was the last is nobody's to say.
 

@@ -168,6 +168,24 @@ fn commit_back_to_before_an_answer_or_to_nothing() {
 }
 
 #[test]
+fn phantom_commit_not_after_a_reset_of_unknown_outcome() {
+    let kept = || story().commit(5, Phase::Ok);
+    kept().reset(3, Phase::Unknown).commit(7, Phase::Ok).finds(Some(6)).is_clean();
+    assert_eq!(kept().reset(3, Phase::Ok).commit(7, Phase::Ok).finds(Some(8)).kinds(), [Kind::PhantomCommit]);
+    // What one look found, the next knows.
+    assert_eq!(story().finds(Some(6)).finds(Some(8)).kinds(), [Kind::PhantomCommit]);
+}
+
+#[test]
+fn commit_back_not_to_a_lower_offset_that_was_committed_since() {
+    let lower = || story().commit(5, Phase::Ok).commit(3, Phase::Ok);
+    lower().finds(Some(3)).is_clean();
+    assert_eq!(lower().finds(Some(4)).kinds(), [Kind::PhantomCommit, Kind::CommitBack]);
+    assert_eq!(lower().finds(None).kinds(), [Kind::CommitBack]);
+    story().commit(5, Phase::Ok).reset(3, Phase::Ok).finds(None).is_clean();
+}
+
+#[test]
 fn commit_back_not_by_a_reset() {
     let kept = || story().commit(3, Phase::Ok).commit(5, Phase::Ok);
     kept().reset(3, Phase::Ok).finds(Some(3)).is_clean();

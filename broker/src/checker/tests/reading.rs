@@ -23,7 +23,40 @@ fn the_example_of_the_format_is_a_clean_history() {
     let example = FORMAT.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let report = read_text(example).unwrap();
     assert!(report.is_clean(), "{report}");
-    assert_eq!((report.counts.events, report.counts.values_ok), (3, 2));
+    assert_eq!((report.counts.events, report.counts.values_ok, report.counts.replicas), (4, 2, 1));
+}
+
+#[test]
+fn the_format_names_what_may_be_told_by_its_end_alone() {
+    let told = FORMAT
+        .split(" may be told by their `ok` alone")
+        .next()
+        .and_then(|text| text.rsplit('\n').next())
+        .unwrap();
+    let at = r#"{"topic":"t","partition":0}"#;
+    for (name, members) in [
+        ("send", format!(r#""at":{at}"#)),
+        ("read", format!(r#""at":{at}"#)),
+        ("seek", format!(r#""at":{at}"#)),
+        ("delete_records", format!(r#""at":{at},"before":0"#)),
+        ("topic", r#""topic":"t""#.to_owned()),
+        ("assigned", r#""group":"g","member":"a","epoch":1"#.to_owned()),
+        ("revoked", r#""group":"g","member":"a""#.to_owned()),
+        ("heartbeat", r#""group":"g","member":"a","epoch":1"#.to_owned()),
+        ("commit", format!(r#""group":"g","at":{at},"offset":0"#)),
+        ("committed", format!(r#""group":"g","at":{at}"#)),
+        ("replica", format!(r#""at":{at},"broker":1,"high_watermark":0,"log_end":0"#)),
+    ] {
+        let line =
+            format!(r#"{{"time_us":1,"process":1,"id":1,"phase":"ok","op":{{"{name}":{{{members}}}}}}}"#);
+        match read_text(&line) {
+            Ok(_) => assert!(told.contains(&format!("`{name}`")), "{name}"),
+            Err(why) => {
+                assert!(why.to_string().contains("ends without having begun"), "{name}: {why}");
+                assert!(!told.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+    }
 }
 
 #[test]
