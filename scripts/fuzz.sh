@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-targets=(frames batches segments bodies checkpoints)
+targets=(frames batches segments bodies checkpoints histories)
 minutes=${MINUTES:-10}
 [ $# -eq 0 ] || targets=("$@")
 

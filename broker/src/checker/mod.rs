@@ -21,6 +21,8 @@ mod marks;
 mod owners;
 mod commits;
 mod replicas;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

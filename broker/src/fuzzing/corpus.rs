@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{batches, bodies, checkpoints, frames, segments};
+use super::{batches, bodies, checkpoints, frames, histories, segments};
 
 /// Runs `target` with each file of its corpus; tells how many there are.
 fn each(name: &str, target: impl Fn(&[u8])) -> usize {
@@ -30,6 +30,7 @@ fn the_whole_corpus_keeps_every_promise() {
         each("frames", frames),
         each("batches", batches),
         each("bodies", bodies),
+        each("histories", histories),
         each_in_a_directory("segments", segments),
         each_in_a_directory("checkpoints", checkpoints),
     ];

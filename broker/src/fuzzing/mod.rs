@@ -7,6 +7,7 @@
 //! - [`batches`]: record batches
 //! - [`segments`], [`checkpoints`]: the files of a data directory
 //! - [`bodies`]: records in HTTP bodies
+//! - [`histories`]: histories of clients, and the judgement of them
 //!
 //! *Invariant:* a checksum is no obstacle: where the bytes carry one, it is put right first if the bytes ask for it, so
 //! that what lies behind it is reached.
@@ -14,6 +15,7 @@
 #[cfg(test)]
 mod corpus;
 
+pub use crate::checker::fuzzing::histories;
 pub use crate::http::fuzzing::bodies;
 pub use crate::net::fuzzing::frames;
 pub use crate::record::fuzzing::batches;
