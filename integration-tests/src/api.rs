@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// One broker's HTTP API.
 #[derive(Clone, Debug)]
 pub struct Api {
-    base: String,
+    pub(crate) base: String,
     client: Client,
 }
 

@@ -67,7 +67,8 @@ struct Shared {
     next_value: AtomicU64,
     stopping: AtomicBool,
     stored: AtomicUsize,
-    worst_streak: AtomicUsize,
+    /// Why one writer failed again and again, the longest time.
+    worst_streak: Mutex<Vec<String>>,
     stored_at: Vec<Mutex<Vec<Instant>>>,
 }
 
@@ -83,7 +84,7 @@ impl Load {
             next_value: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             stored: AtomicUsize::new(0),
-            worst_streak: AtomicUsize::new(0),
+            worst_streak: Mutex::default(),
             stored_at: (0..plan.partitions).map(|_| Mutex::default()).collect(),
             plan,
         });
@@ -119,7 +120,7 @@ impl Load {
         // A client of its own, so that the order of one client's sends stays a meaningful thing to check.
         let client = u32::MAX - u32::try_from(partition)?;
         loop {
-            if self.shared.send(&api, client, partition).await {
+            if self.shared.send(&api, client, partition).await.is_ok() {
                 return Ok(begin.elapsed());
             }
             ensure!(begin.elapsed() < deadline, "nothing was stored in {partition} within {deadline:?}");
@@ -141,10 +142,10 @@ impl Load {
         longest
     }
 
-    /// The largest number of failures in a row that one writer has had.
+    /// The most failures in a row that one writer has had, by what it was told.
     #[must_use]
-    pub fn worst_streak(&self) -> usize {
-        self.shared.worst_streak.load(Ordering::Relaxed)
+    pub fn worst_streak(&self) -> Vec<String> {
+        self.shared.worst_streak.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops the clients, sends one more batch to every partition, reads it from its start through every broker that
@@ -180,17 +181,17 @@ impl Load {
 
 async fn write(shared: Arc<Shared>, client: u32) {
     let partition = i32::try_from(client).unwrap_or(0) % shared.plan.partitions;
-    let (mut turn, mut streak) = (client as usize, 0);
+    let (mut turn, mut streak) = (client as usize, Vec::new());
     while !shared.stopping.load(Ordering::Relaxed) {
         let api = &shared.apis[turn % shared.apis.len()];
         turn += 1;
-        if shared.send(api, client, partition).await {
-            streak = 0;
-        } else {
-            streak += 1;
-            shared.worst_streak.fetch_max(streak, Ordering::Relaxed);
-            tokio::time::sleep(BACK_OFF).await;
-        }
+        let Err(why) = shared.send(api, client, partition).await else {
+            streak.clear();
+            continue;
+        };
+        streak.push(format!("{} us: {why}", shared.now_us()));
+        shared.note_streak(&streak);
+        tokio::time::sleep(BACK_OFF).await;
     }
 }
 
@@ -214,12 +215,19 @@ impl Shared {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn note_streak(&self, streak: &Vec<String>) {
+        let mut worst = self.worst_streak.lock().unwrap_or_else(PoisonError::into_inner);
+        if worst.len() < streak.len() {
+            worst.clone_from(streak);
+        }
+    }
+
     fn now_us(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Sends a batch; gives whether it was stored.
-    async fn send(&self, api: &Api, client: u32, partition: i32) -> bool {
+    /// Sends a batch; tells why it was not stored, if so.
+    async fn send(&self, api: &Api, client: u32, partition: i32) -> Result<(), String> {
         let count = self.plan.batch as u64;
         let first = self.next_value.fetch_add(count, Ordering::Relaxed);
         let values: Vec<ValueId> = (first..first + count).collect();
@@ -238,15 +246,18 @@ impl Shared {
             let index = usize::try_from(partition).unwrap_or(0);
             self.stored_at[index].lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         }
-        phase == Phase::Ok
+        match answer {
+            Ok(_) if phase == Phase::Ok => Ok(()),
+            Ok(answer) => Err(format!("{}: {}: {}", api.base, answer.status, answer.text())),
+            Err(error) => Err(format!("{}: {error:#}", api.base)),
+        }
     }
 
     /// What was read and then cut off shows by its offsets taken again.
     async fn send_last(&self, api: &Api, client: u32) -> Result<()> {
         for partition in 0..self.plan.partitions {
             let sent = eventually("a last batch to be stored", READ_DEADLINE, async || {
-                ensure!(self.send(api, client, partition).await, "it is not");
-                Ok(())
+                self.send(api, client, partition).await.map_err(anyhow::Error::msg)
             });
             sent.await?;
         }

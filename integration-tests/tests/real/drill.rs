@@ -173,7 +173,7 @@ async fn a_drill_tells_only_what_it_saw_and_leaves_nothing_behind() -> Result<()
     let mut cluster = alone().await?;
     let before = pids(&mut cluster)?;
     let nothing = ["--kill-leader", "--kill-with", "true"];
-    let no_pause = ["--pause", "--pause-with", "true", "--resume-with", "true", "--pause-ms", "500"];
+    let no_pause = ["--pause", "--pause-with", "true", "--resume-with", "true", "--pause-ms", "3000"];
     for (what, hint) in [(&nothing[..], "goes on answering"), (&no_pause[..], "goes on answering")] {
         let flags = flags(&mut cluster, &[1, 2, 3], what)?;
         let (code, out, err) = drill(&mut cluster, &flags).await?;

@@ -136,7 +136,8 @@ async fn a_rolling_restart_is_hardly_noticed() -> Result<()> {
         }
         cluster.restart(id).await?;
     }
-    assert!(load.worst_streak() <= 1, "a client failed {} times in a row", load.worst_streak());
+    let streak = load.worst_streak();
+    assert!(streak.len() <= 1, "a client failed {} times in a row: {streak:#?}", streak.len());
     wait_all_isr(&cluster, 3).await?;
     load.stop_and_check().await?;
     compare_replicas(&mut cluster, PARTITIONS).await?;

@@ -13,10 +13,11 @@ const LISTEN: &str = "0A";
 
 /// Refuses a process that is no broker at all.
 pub(super) fn ensure_is_broker(broker: i32, pid: Pid) -> Result<(), DrillError> {
-    let Ok(line) = fs::read(of(pid, "cmdline")) else {
+    let line = command_line(pid);
+    if line.is_empty() {
         let why = format!("broker {broker}: there is no process {pid}");
         return if has_proc() { Err(DrillError::NotAllowed(why)) } else { Ok(()) };
-    };
+    }
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
     let program = line.split(' ').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     if program.contains("tidemark") {
@@ -47,8 +48,12 @@ pub(super) fn ensure_serves(broker: i32, pid: Pid, port: u16) -> Result<(), Dril
 
 /// Whether it has ended.
 pub(super) fn has_ended(pid: Pid) -> bool {
-    // Of a process that nobody has waited for yet, the line is empty.
-    fs::read(of(pid, "cmdline")).map_or(true, |line| line.is_empty())
+    command_line(pid).is_empty()
+}
+
+/// How it was called; empty once it has ended, also while nobody has waited for it.
+fn command_line(pid: Pid) -> Vec<u8> {
+    fs::read(of(pid, "cmdline")).unwrap_or_default()
 }
 
 /// Whether this machine tells of processes in this way.
@@ -106,6 +111,9 @@ torn 0100";
     fn what_is_no_broker_is_refused() {
         let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_child(&other);
+        while has_ended(pid) {
+            std::thread::yield_now(); // it is still to become that program
+        }
         let refused = ensure_is_broker(2, pid).unwrap_err().to_string();
         other.kill().unwrap();
         other.wait().unwrap();

@@ -98,6 +98,7 @@ pub const fn witness_of(rule: Rule) -> Option<u64> {
         Rule::GenerationFences => Some(5),
         Rule::ProducerEpochs => Some(24),
         Rule::RecoveryVerifies => Some(50),
+        Rule::LeaversStayEligible => Some(101),
         _ => None,
     }
 }
